@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class PecRequestsConfig(AppConfig):
+    name = "pec_requests"
+    verbose_name = _("Caselle PEC")
+
+    def ready(self) -> None:
+        from audit import log
+        from pec_requests.log_sentences import SENTENCES
+
+        log.register(SENTENCES)

@@ -1,0 +1,83 @@
+"""The circuit breaker towards the provider: one row, for all workers of all hosts."""
+
+from __future__ import annotations
+
+import datetime
+
+from django.conf import settings
+from django.db.models import F
+from django.db.models.functions import Now
+
+from audit import log
+from audit.actors import Actor
+from members.wake import wake
+from pec_requests.models import ProviderHealth
+
+State = ProviderHealth.State
+_PROCESS = Actor.process("worker")
+# While an outage or a stop lasts, the pause doubles up to this many seconds.
+_LONGEST_PAUSE = 300.0
+
+
+def current() -> ProviderHealth:
+    """The row as it is now."""
+    return ProviderHealth.objects.get_or_create(pk=1)[0]
+
+
+def allowance(limit: int) -> int:
+    """How many operations may start now: ``limit`` in health, one to probe when a pause is over, else none.
+
+    In the transaction of the claim: the lock on the row keeps a second worker from probing as well.
+    """
+    if current().state == State.CLOSED:
+        return limit
+    probe = ProviderHealth.objects.select_for_update(skip_locked=True).filter(pk=1, open_until__lte=Now()).first()
+    return 1 if probe else 0
+
+
+def probing() -> bool:
+    """Operations were claimed: whether that is a probe; then nobody else tries before its lease is over."""
+    lease = datetime.timedelta(seconds=settings.OPERATION_LEASE_SECONDS)
+    return bool(ProviderHealth.objects.filter(pk=1).exclude(state=State.CLOSED).update(open_until=Now() + lease))
+
+
+def succeeded() -> None:
+    """The provider answered as it should."""
+    row = current()
+    if row.state == State.CLOSED and not row.failures:
+        return
+    ProviderHealth.objects.filter(pk=1).update(
+        state=State.CLOSED, failures=0, open_until=None, reason="", since=row.since if row.state == State.CLOSED else Now()
+    )
+    if row.state != State.CLOSED:
+        log.record("provider.closed", _PROCESS)
+        wake("pec_requests.tasks.run_operations")
+
+
+def failed(reason: str, *, probe: bool) -> None:
+    """The provider is away: after ``BREAKER_THRESHOLD`` failures in a row nobody calls for a while."""
+    row = current()
+    if row.state != State.CLOSED and not probe:
+        return  # a late answer to a call made before the pause began
+    ProviderHealth.objects.filter(pk=1).update(failures=F("failures") + 1)
+    if row.failures + 1 >= settings.BREAKER_THRESHOLD:
+        _pause(row, State.OPEN, reason, row.failures + 1 - settings.BREAKER_THRESHOLD)
+
+
+def stop(reason: str) -> bool:
+    """The provider refuses our credentials. True for the first to notice, who raises the alarm."""
+    row = current()
+    first = row.state != State.STOPPED
+    _pause(row, State.STOPPED, reason, 0 if first else 5)
+    return first
+
+
+def _pause(row: ProviderHealth, state: State, reason: str, doublings: int) -> None:
+    seconds = min(settings.BREAKER_SECONDS * 2 ** min(doublings, 10), _LONGEST_PAUSE)
+    changed = row.state != state
+    ProviderHealth.objects.filter(pk=1).update(
+        state=state, reason=reason[:600], open_until=Now() + datetime.timedelta(seconds=seconds),
+        since=Now() if changed else row.since,
+    )
+    if changed:
+        log.record("provider.stopped" if state == State.STOPPED else "provider.open", _PROCESS, reason=reason[:300])

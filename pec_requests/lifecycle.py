@@ -1,0 +1,207 @@
+"""The only writer of ``PecRequest.status``. Every function works on a set of requests: one is a set of one.
+
+Each locks the rows in order, reads them again, returns quietly where the wanted state is already there, refuses with
+``IllegalMove`` what the table of states does not know, and else saves, writes the log and queues what follows, all in one
+transaction. The caller's tenancy scope decides which rows exist.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from django.db import transaction
+from django.db.models.functions import Now
+from django.utils.translation import gettext as _
+
+from audit import log
+from audit.actors import Actor
+from members.models import Member
+from pec_requests import addresses, eligibility, notices, operations
+from pec_requests.models import PecDomain, PecRequest, ProviderOperation
+from pec_requests.states import FINAL, IllegalMove, Kind, Move, Status, move, move_by, target_of
+
+
+@dataclass
+class Requested:
+    """What came of a set of requests: those made, and a sentence for each member who cannot have one."""
+
+    created: list[PecRequest] = field(default_factory=list)
+    refused: list[tuple[Member, str]] = field(default_factory=list)
+
+
+@transaction.atomic
+def request_pec(member_ids: Iterable[int], domain: PecDomain, actor: Actor) -> Requested:
+    """Make a request, with an address reserved, for each member who can be given a PEC."""
+    members = list(Member.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=list(member_ids)).order_by("pk"))
+    refusals = eligibility.refusals(members, domain)
+    outcome = Requested(refused=[(m, refusals[m.pk]) for m in members if m.pk in refusals])
+    able = [m for m in members if m.pk not in refusals]
+    reserved = addresses.reserve(able, domain)
+    outcome.created = PecRequest.objects.bulk_create(
+        [PecRequest(member=m, domain=domain, address=reserved[m.pk], recovery_email=m.usable_email) for m in able],
+        batch_size=1000,
+    )
+    _record("pec.request", outcome.created, actor)
+    operations.enqueue([r for r in outcome.created if r.recovery_email], Kind.CREATE)
+    return outcome
+
+
+@transaction.atomic
+def decide(request_ids: Iterable[int], act: str, actor: Actor, *, reason: str = "") -> list[PecRequest]:
+    """What a person decides: ``accept``, ``refuse``, ``cancel``, ``suspend``, ``resume``, ``close``.
+
+    The status changes at once, or, where the provider has a part in it, when a worker confirms. Deciding again what is
+    already decided, or done, changes nothing. Return the requests that this call changed.
+    """
+    changed: list[tuple[PecRequest, Move]] = []
+    for request in _lock(request_ids):
+        if request.status not in target_of(act) and not _already_decided(request, act):
+            changed.append((request, _legal(request, act)))
+    for row in {row for _request, row in changed}:
+        _carry_out(row, [request for request, its_row in changed if its_row == row], actor, reason)
+    return [request for request, _row in changed]
+
+
+@transaction.atomic
+def confirm(operation: ProviderOperation, actor: Actor) -> None:
+    """The provider has done ``operation``: make the move that was waiting for it, if the request still stands there."""
+    request = _lock([operation.request_id])[0]
+    row = move_by(operation.kind, request.status)
+    if row is not None:
+        _change([request], row, actor)
+
+
+@transaction.atomic
+def readdress(request: PecRequest, actor: Actor) -> str:
+    """The provider has given this address to somebody else: reserve the next one for the member and return it."""
+    request = _lock([request.pk])[0]
+    old, request.address = request.address, addresses.give_up(request)
+    PecRequest.objects.filter(pk=request.pk).update(address=request.address)
+    _record("pec.readdressed", [request], actor, old=old)
+    return request.address
+
+
+@transaction.atomic
+def give_recovery_email(request_ids: Iterable[int], actor: Actor) -> int:
+    """Requests that wait for a recovery e-mail take the member's, where it is usable now. Return how many did."""
+    served = []
+    for request in _lock(request_ids):
+        email = request.member.usable_email
+        if request.status == Status.RICHIESTA and not request.recovery_email and email:
+            set_recovery_email(request, email, actor)
+            served.append(request)
+    return len(served)
+
+
+def set_recovery_email(request: PecRequest, email: str, actor: Actor) -> None:
+    """Give a request that is locked and still waits for it its recovery e-mail, and let the provider create the mailbox."""
+    request.recovery_email = email
+    PecRequest.objects.filter(pk=request.pk).update(recovery_email=email)
+    _record("pec.recovery.set", [request], actor, email=notices.masked(email))
+    operations.enqueue([request], Kind.CREATE)
+
+
+@transaction.atomic
+def drop_operation(operation_id: int, actor: Actor) -> None:
+    """Staff give up an operation that the provider refused; the decision behind it is taken back with it."""
+    operation = ProviderOperation.objects.get(pk=operation_id)
+    request = _lock([operation.request_id])[0]
+    operation = ProviderOperation.objects.select_for_update(of=("self",)).get(pk=operation_id)
+    if operation.state == ProviderOperation.State.WITHDRAWN:
+        return
+    if not can_drop(operation):
+        raise IllegalMove(_("A questa operazione non si può rinunciare: riprovare, o annullare la richiesta."))
+    ProviderOperation.objects.filter(pk=operation.pk).update(state=ProviderOperation.State.WITHDRAWN)
+    if operation.kind == Kind.ACTIVATE:
+        PecRequest.objects.filter(pk=request.pk).update(accepted_at=None)
+    _record("operation.dropped", [request], actor, kind=operation.get_kind_display())
+
+
+def can_drop(operation: ProviderOperation) -> bool:
+    """Whether staff may give up an operation: the provider refused it, so that it certainly had no effect."""
+    refused = operation.state == ProviderOperation.State.ATTENTION and not operation.look_first
+    return refused and operation.kind != Kind.CREATE
+
+
+@transaction.atomic
+def retry_operations(operation_ids: Iterable[int], actor: Actor) -> int:
+    """Staff ask to try again what needs attention. Return how many operations went back to the queue."""
+    chosen = ProviderOperation.objects.filter(pk__in=list(operation_ids)).values_list("request_id", flat=True)
+    requests = {r.pk: r for r in _lock(chosen)}
+    stuck = ProviderOperation.objects.filter(pk__in=list(operation_ids), state=ProviderOperation.State.ATTENTION)
+    rows = list(stuck.select_for_update(of=("self",)).order_by("pk"))
+    for operation in rows:
+        _record("operation.retry", [requests[operation.request_id]], actor, kind=operation.get_kind_display())
+    operations.retry(rows)
+    return len(rows)
+
+
+def _lock(request_ids: Iterable[int]) -> list[PecRequest]:
+    rows = PecRequest.objects.select_for_update(of=("self",)).select_related("member__ordine", "domain")
+    return list(rows.filter(pk__in=list(request_ids)).order_by("pk"))
+
+
+def _already_decided(request: PecRequest, act: str) -> bool:
+    """The act waits for the provider: an operation that carries it out is there and not settled."""
+    if act == "accept":
+        return request.status == Status.NON_ATTIVO and request.accepted_at is not None
+    row = next((m for m in _rows_from(request) if m.act == act), None)
+    if row is None or row.operation is None:
+        return False
+    return request.operations.filter(kind=row.operation, state__in=ProviderOperation.UNSETTLED).exists()
+
+
+def _rows_from(request: PecRequest) -> Sequence[Move]:
+    from pec_requests.states import MOVES
+
+    return [m for m in MOVES if m.source == request.status]
+
+
+def _legal(request: PecRequest, act: str) -> Move:
+    row = move(act, request.status)
+    if row.before_acceptance and request.accepted_at is not None:
+        raise IllegalMove(_("L'iscritto ha già accettato la casella %(address)s.") % {"address": request.address})
+    return row
+
+
+def _carry_out(row: Move, requests: list[PecRequest], actor: Actor, reason: str) -> None:
+    if row.operation is None:
+        _change(requests, row, actor, reason=reason)
+        return
+    if row.act == "accept":
+        PecRequest.objects.filter(pk__in=[r.pk for r in requests]).update(accepted_at=Now())
+    elif reason:
+        PecRequest.objects.filter(pk__in=[r.pk for r in requests]).update(reason=reason)
+    _record(f"pec.{row.act}.decided", requests, actor, reason=reason)
+    operations.enqueue(requests, row.operation)
+
+
+def _change(requests: list[PecRequest], row: Move, actor: Actor, *, reason: str = "") -> None:
+    """Write the new status, the log, the mails and what the provider must still do."""
+    for request in requests:
+        request.status = row.target
+    changes = {"status": row.target, "status_at": Now()} | ({"reason": reason} if reason else {})
+    PecRequest.objects.filter(pk__in=[r.pk for r in requests]).update(**changes)
+    _record(f"pec.{row.act}", requests, actor, reason=reason)
+    if row.target in FINAL:
+        _close_there(requests)
+    for request in requests:
+        notices.status_changed(request)
+
+
+def _close_there(requests: list[PecRequest]) -> None:
+    """After the end of a request, close the mailbox that the provider has, or may have, for it."""
+    maybe_known = operations.withdraw(requests)
+    confirmed = {r.pk for r in requests if r.operations.filter(kind=Kind.CREATE, state=ProviderOperation.State.DONE).exists()}
+    still_there = [r for r in requests if r.status != Status.CESSATO and r.pk in maybe_known | confirmed]
+    operations.enqueue(still_there, Kind.CLOSE)
+
+
+def _record(action: str, requests: Iterable[PecRequest], actor: Actor, **detail: str) -> None:
+    log.record_many(
+        log.entry(
+            action, actor, r, person=r.member_id, ordine=r.member.ordine.code, address=r.address, **detail
+        )
+        for r in requests
+    )

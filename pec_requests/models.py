@@ -1,0 +1,195 @@
+"""Requests for a certified mailbox, the addresses they use up, and what is asked of the provider for them."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from django_scopes import ScopedManager
+
+from members.models import Member, Ordine, User
+from pec_requests.states import LIVE, Kind, Status
+
+
+class PecDomain(models.Model):
+    """A domain of the convention, and the Ordini that may assign addresses in it."""
+
+    name = models.CharField(_("dominio"), max_length=100, unique=True)
+    ordini = models.ManyToManyField(Ordine, related_name="pec_domains", verbose_name=_("Ordini"), blank=True)
+
+    class Meta:
+        verbose_name = _("dominio PEC")
+        verbose_name_plural = _("domini PEC")
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ReservedAddress(models.Model):
+    """An address that is used up for ever: the provider gives a deleted one again only to its old holder.
+
+    ``member`` is None where the provider says that somebody unknown to us has it.
+    """
+
+    address = models.CharField(_("indirizzo"), max_length=164, unique=True)
+    member = models.ForeignKey(Member, models.PROTECT, null=True, blank=True, related_name="reserved_addresses")
+    reserved_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        verbose_name = _("indirizzo riservato")
+        verbose_name_plural = _("indirizzi riservati")
+
+    def __str__(self) -> str:
+        return self.address
+
+
+class PecRequest(models.Model):
+    """One assignment of a mailbox (casella) to a member. ``status`` is written by ``lifecycle`` and nobody else."""
+
+    public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    member = models.ForeignKey(Member, models.PROTECT, related_name="pec_requests", verbose_name=_("iscritto"))
+    domain = models.ForeignKey(PecDomain, models.PROTECT, related_name="requests", verbose_name=_("dominio"))
+    address = models.CharField(_("indirizzo"), max_length=164, db_index=True)
+    recovery_email = models.CharField(_("email di recupero"), max_length=254, blank=True)
+    status = models.CharField(_("stato"), max_length=12, choices=Status, default=Status.RICHIESTA)
+    reason = models.CharField(_("motivo"), max_length=300, blank=True)
+    requested_at = models.DateTimeField(_("richiesta il"), db_default=Now())
+    accepted_at = models.DateTimeField(_("accettata il"), null=True, blank=True)
+    status_at = models.DateTimeField(_("nello stato dal"), db_default=Now())
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="member__ordine")
+
+    class Meta:
+        verbose_name = _("richiesta PEC")
+        verbose_name_plural = _("richieste PEC")
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["member"], condition=Q(status__in=LIVE), name="one_live_request_per_member"),
+            models.UniqueConstraint(fields=["address"], condition=Q(status__in=LIVE), name="one_live_request_per_address"),
+            models.CheckConstraint(condition=Q(status__in=Status.values), name="known_request_status"),
+        ]
+        permissions: ClassVar = [
+            ("request_pec", _("Può richiedere una PEC")),
+            ("cancel_request", _("Può annullare una richiesta")),
+            ("retry_operation", _("Può riprovare un'operazione")),
+            ("suspend_pec", _("Può sospendere e riattivare una casella")),
+            ("close_pec", _("Può cessare una casella")),
+        ]
+
+    def __str__(self) -> str:
+        return self.address
+
+    @property
+    def is_live(self) -> bool:
+        """Whether the request, or the mailbox it led to, still stands."""
+        return self.status in LIVE
+
+
+class ProviderOperation(models.Model):
+    """One thing asked of the provider, written in the transaction that decided it: PostgreSQL is the queue.
+
+    ``not_before`` is when a waiting operation may start, and for a running one when its lease ends. ``look_first`` is
+    set for as long as a call may have had an effect that nobody has confirmed: whoever takes the operation next asks
+    the provider before repeating it. ``claim`` names the present claim; only its owner can settle the operation.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", _("in attesa")
+        RUNNING = "RUNNING", _("in corso")
+        DONE = "DONE", _("riuscita")
+        ATTENTION = "ATTENTION", _("da verificare")
+        UNKNOWN = "UNKNOWN", _("esito sconosciuto")
+        WITHDRAWN = "WITHDRAWN", _("ritirata")
+
+    OPEN: ClassVar = (State.WAITING, State.RUNNING)
+    UNSETTLED: ClassVar = (State.WAITING, State.RUNNING, State.ATTENTION)
+
+    request = models.ForeignKey(PecRequest, models.PROTECT, related_name="operations", verbose_name=_("richiesta"))
+    kind = models.CharField(_("operazione"), max_length=20, choices=Kind)
+    state = models.CharField(_("esito"), max_length=12, choices=State, default=State.WAITING)
+    recovery_email = models.CharField(_("email di recupero"), max_length=254, blank=True)
+    attempts = models.PositiveIntegerField(_("tentativi"), default=0)
+    not_before = models.DateTimeField(_("non prima di"), db_default=Now())
+    look_first = models.BooleanField(default=False)
+    claim = models.UUIDField(null=True, blank=True)
+    claimed_by = models.CharField(_("presa in carico da"), max_length=120, blank=True)
+    claimed_at = models.DateTimeField(_("presa in carico il"), null=True, blank=True)
+    result = models.CharField(_("risposta"), max_length=200, blank=True)
+    last_error = models.CharField(_("ultimo errore"), max_length=600, blank=True)
+    created_at = models.DateTimeField(_("creata il"), db_default=Now())
+    finished_at = models.DateTimeField(_("conclusa il"), null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="request__member__ordine")
+
+    class Meta:
+        verbose_name = _("operazione presso il gestore")
+        verbose_name_plural = _("operazioni presso il gestore")
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["request", "kind"],
+                condition=Q(state__in=["WAITING", "RUNNING", "ATTENTION"]),
+                name="one_unsettled_operation_of_a_kind",
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["not_before", "id"], condition=Q(state__in=["WAITING", "RUNNING"]), name="operation_queue"),
+            models.Index(fields=["request", "id"], condition=Q(state__in=["WAITING", "RUNNING"]), name="operation_order"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} · {self.get_state_display()}"
+
+
+class ProviderHealth(models.Model):
+    """The circuit breaker of all workers: one row (primary key 1)."""
+
+    class State(models.TextChoices):
+        CLOSED = "CLOSED", _("raggiungibile")
+        OPEN = "OPEN", _("non raggiungibile")
+        STOPPED = "STOPPED", _("credenziali rifiutate")
+
+    state = models.CharField(_("stato"), max_length=10, choices=State, default=State.CLOSED)
+    failures = models.PositiveIntegerField(default=0)
+    # While not CLOSED, nobody calls before this moment; then one operation at a time tries.
+    open_until = models.DateTimeField(null=True, blank=True)
+    since = models.DateTimeField(_("dal"), db_default=Now())
+    reason = models.CharField(_("motivo"), max_length=600, blank=True)
+
+    class Meta:
+        verbose_name = _("stato del gestore")
+        verbose_name_plural = _("stato del gestore")
+
+    def __str__(self) -> str:
+        return self.get_state_display()
+
+
+class RecoveryEmailChange(models.Model):
+    """A member's wish to change the recovery e-mail; nothing changes before the new address confirms it.
+
+    Only the SHA-256 of the link's secret is kept.
+    """
+
+    request = models.ForeignKey(PecRequest, models.PROTECT, related_name="recovery_changes")
+    asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    new_email = models.CharField(_("nuova email di recupero"), max_length=254)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    # A newer wish took its place, or the request came to an end.
+    dropped_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="request__member__ordine")
+
+    class Meta:
+        verbose_name = _("cambio dell'email di recupero")
+        verbose_name_plural = _("cambi dell'email di recupero")
+
+    def __str__(self) -> str:
+        return f"{self.request} → {self.new_email}"

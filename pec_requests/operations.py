@@ -1,0 +1,128 @@
+"""The queue of what is asked of the provider: rows of PostgreSQL, claimed for a while, settled by whoever claimed them."""
+
+from __future__ import annotations
+
+import datetime
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import F
+from django.db.models.functions import Now
+
+from members.wake import wake
+from pec_requests import health
+from pec_requests.models import PecRequest, ProviderOperation
+from pec_requests.states import Kind
+
+State = ProviderOperation.State
+WORKER_TASK = "pec_requests.tasks.run_operations"
+
+# Only the oldest open operation of a request can be claimed: on one account nothing overtakes anything.
+_CLAIM = """
+WITH picked AS (
+    SELECT o.id, o.look_first
+      FROM pec_requests_provideroperation o
+     WHERE o.state IN ('WAITING', 'RUNNING') AND o.not_before <= clock_timestamp()
+       AND NOT EXISTS (
+           SELECT 1 FROM pec_requests_provideroperation earlier
+            WHERE earlier.request_id = o.request_id AND earlier.id < o.id
+              AND earlier.state IN ('WAITING', 'RUNNING'))
+     ORDER BY o.not_before, o.id
+     LIMIT %s
+       FOR UPDATE OF o SKIP LOCKED
+)
+UPDATE pec_requests_provideroperation o
+   SET state = 'RUNNING', claim = gen_random_uuid(), claimed_by = %s, claimed_at = clock_timestamp(),
+       not_before = clock_timestamp() + make_interval(secs => %s), attempts = o.attempts + 1, look_first = TRUE
+  FROM picked WHERE o.id = picked.id
+RETURNING o.id, o.claim, picked.look_first
+"""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """An operation in our hands until its lease ends.
+
+    ``look_first``: an earlier call may have had its effect. ``probe``: it is the one that tries whether an outage is over.
+    """
+
+    operation: ProviderOperation
+    token: uuid.UUID
+    look_first: bool
+    probe: bool
+
+
+def enqueue(requests: Iterable[PecRequest], kind: Kind, *, recovery_email: str = "") -> None:
+    """Write one operation for each request, in the transaction of the decision, and wake the workers when it commits.
+
+    An operation of this kind that is still unsettled for a request stands for the new one.
+    """
+    ProviderOperation.objects.bulk_create(
+        [ProviderOperation(request=r, kind=kind, recovery_email=recovery_email) for r in requests],
+        batch_size=1000,
+        ignore_conflicts=True,
+    )
+    wake(WORKER_TASK)
+
+
+def withdraw(requests: Iterable[PecRequest]) -> set[int]:
+    """Take back what no worker holds. Return the ids of the requests of which the provider may know something."""
+    unsettled = ProviderOperation.objects.filter(request__in=list(requests), state__in=ProviderOperation.UNSETTLED)
+    maybe_known = set(unsettled.filter(attempts__gt=0).values_list("request_id", flat=True))
+    unsettled.exclude(state=State.RUNNING).update(state=State.WITHDRAWN, finished_at=Now())
+    return maybe_known
+
+
+def claim(limit: int, worker: str) -> list[Claim]:
+    """Claim up to ``limit`` operations for ``OPERATION_LEASE_SECONDS``, as far as the provider's health allows."""
+    with transaction.atomic():
+        allowed = health.allowance(limit)
+        if not allowed:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(_CLAIM, [allowed, worker, settings.OPERATION_LEASE_SECONDS])
+            rows = {pk: (token, look_first) for pk, token, look_first in cursor.fetchall()}
+        probe = bool(rows) and health.probing()
+        operations = ProviderOperation.objects.select_related("request__member__ordine", "request__domain").filter(pk__in=rows)
+        return [Claim(operation, *rows[operation.pk], probe) for operation in operations.order_by("pk")]
+
+
+def held(claim: Claim) -> ProviderOperation | None:
+    """Lock the claimed operation, its request first; None when the claim is not ours any more."""
+    PecRequest.objects.select_for_update().get(pk=claim.operation.request_id)
+    return (
+        ProviderOperation.objects.select_for_update(of=("self",))
+        .select_related("request__member__ordine", "request__domain")
+        .filter(pk=claim.operation.pk, claim=claim.token, state=State.RUNNING)
+        .first()
+    )
+
+
+def finish(operation: ProviderOperation, state: State, *, result: str = "", error: str = "") -> None:
+    """End an operation that is held: done, needing attention, or with an unknown outcome."""
+    ProviderOperation.objects.filter(pk=operation.pk).update(
+        state=state, result=result[:200], last_error=error[:600], finished_at=Now(), claim=None,
+        look_first=operation.look_first if state == State.ATTENTION else False,
+    )
+
+
+def postpone(
+    operation: ProviderOperation, seconds: float, *, error: str, look_first: bool, spare_attempt: bool = False
+) -> None:
+    """Put an operation that is held back into the queue for ``seconds``; a spared attempt does not count."""
+    ProviderOperation.objects.filter(pk=operation.pk).update(
+        state=State.WAITING, claim=None, last_error=error[:600], look_first=look_first,
+        not_before=Now() + datetime.timedelta(seconds=seconds), attempts=F("attempts") - (1 if spare_attempt else 0),
+    )
+
+
+def retry(operations: Iterable[ProviderOperation]) -> None:
+    """Put operations that need attention back into the queue, with all their attempts."""
+    ids = [o.pk for o in operations]
+    ProviderOperation.objects.filter(pk__in=ids, state=State.ATTENTION).update(
+        state=State.WAITING, attempts=0, not_before=Now(), finished_at=None
+    )
+    wake(WORKER_TASK)
