@@ -28,18 +28,22 @@ def run(the_provider: Provider | None = None) -> int:
     """
     settled = 0
     running: dict[Future[Outcome], Claim] = {}
-    caller = the_provider or provider()
     # The worker serves every Ordine: the one place in the engine that steps out of the tenancy scope.
     with scopes_disabled(), ThreadPoolExecutor(settings.PROVIDER_CONCURRENCY) as slots:
         while True:
             for claim in operations.claim(settings.PROVIDER_CONCURRENCY - len(running), worker_name()):
-                running[slots.submit(perform, claim, caller)] = claim
+                running[slots.submit(_call, claim, the_provider)] = claim
             if not running:
                 return settled
             finished, _waiting = wait(running, return_when=FIRST_COMPLETED)
             for future in finished:
                 settle(running.pop(future), _answer(future))
                 settled += 1
+
+
+def _call(claim: Claim, given: Provider | None) -> Outcome:
+    """In a thread. A provider that cannot even be built (``Misconfigured``) is an answer like others."""
+    return perform(claim, given or provider())
 
 
 def _answer(future: Future[Outcome]) -> Outcome | Exception:

@@ -79,7 +79,7 @@ def _settle_error(claim: Claim, operation: ProviderOperation, error: Exception) 
         logger.error("operation_failed", operation=operation.pk, exc_info=error)
         error = UnknownOutcome(_("Errore imprevisto del portale: l'assistenza è stata avvisata."))
     unsure = claim.look_first or error.maybe_done
-    if error.outage:
+    if error.outage or error.code == "timed_out":
         health.failed(str(error), probe=claim.probe)
     elif not isinstance(error, Misconfigured):
         health.succeeded()

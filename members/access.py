@@ -1,0 +1,270 @@
+"""Ways into an account: invitation, forgotten password, and the code an Ordine prints for who has no e-mail.
+
+Each is an ``AccessLink``: usable once, until it expires or a newer one takes its place. Only a digest is kept.
+"""
+
+from __future__ import annotations
+
+import enum
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import QuerySet
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from audit import log
+from audit.actors import Actor
+from members import emails, mail
+from members.identification import every_member, identify
+from members.models import AccessLink, Member, Ordine, User
+
+Purpose = AccessLink.Purpose
+
+# Crockford's alphabet: no letter that can be read as another letter or as a digit. 12 of 32 are 60 bits.
+_ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_MISREAD = str.maketrans("OIL", "011")
+_CODE_LENGTH, _GROUP = 12, 4
+
+
+class LinkState(enum.StrEnum):
+    """What became of a link."""
+
+    VALID = "valid"
+    EXPIRED = "expired"
+    USED = "used"
+    REPLACED = "replaced"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A link as found; ``link`` is None when it is unknown."""
+
+    state: LinkState
+    link: AccessLink | None = None
+
+    @property
+    def ordine(self) -> Ordine | None:
+        """Whom to ask when it no longer works."""
+        record = self.link.user.record if self.link else None
+        return record.ordine if record else None
+
+
+class AccessRefused(Exception):  # noqa: N818
+    """The office asked for something that cannot be done; the text says why."""
+
+
+class DeadLink(Exception):  # noqa: N818
+    """The link no longer works; ``state`` says why."""
+
+    def __init__(self, state: LinkState) -> None:
+        super().__init__(state)
+        self.state = state
+
+
+# --- Giving access ----------------------------------------------------------------------------------------------------
+@transaction.atomic
+def invite(member: Member, actor: Actor) -> None:
+    """Mail the member a link to choose a password; earlier invitations stop working."""
+    if not member.usable_email:
+        reason = member.get_email_problem_display()
+        raise AccessRefused(
+            _("Invito non spedito: l'e-mail personale %(reason)s. Correggila nella scheda, oppure stampa un codice.")
+            % {"reason": reason}
+        )
+    token = _new_token()
+    _issue(_active_account(member), Purpose.INVITATION, _digest(token), timedelta(days=settings.INVITATION_DAYS))
+    context = {"member": member, "link": _address("members:invitation", token), "days": settings.INVITATION_DAYS}
+    mail.send("invitation", to=member.usable_email, ordine=member.ordine, context=context)
+    _record("access.invited", actor, member, email=emails.mask(member.usable_email))
+
+
+@transaction.atomic
+def print_code(member: Member, actor: Actor) -> str:
+    """A code to hand over on paper, entered with the codice fiscale; shown this once, earlier codes stop working."""
+    account = _active_account(member)
+    code = "".join(secrets.choice(_ALPHABET) for _position in range(_CODE_LENGTH))
+    _issue(account, Purpose.PRINTED, _code_digest(account.pk, code), timedelta(days=settings.INVITATION_DAYS))
+    _record("access.code_printed", actor, member)
+    return "-".join(code[start : start + _GROUP] for start in range(0, _CODE_LENGTH, _GROUP))
+
+
+@transaction.atomic
+def send_password_link(identifier: str, actor: Actor) -> None:
+    """Mail a link for a new password to whom this identifies, at the address we know; otherwise do nothing.
+
+    Runs in a worker, so that the page takes the same time whoever exists. A member who was never invited gets the
+    link as well: the address is the one of the fascicolo, as in an invitation.
+    """
+    found = identify(identifier)
+    if found.shared:
+        mail.send("password_link_shared", to=identifier.strip(), ordine=None, context={})
+        return
+    member, user = found.member, found.user
+    to = _mail_address(user, member)
+    if not to or (user is not None and not user.is_active):
+        return
+    account = _account(member) if member else user
+    if account is None:
+        return
+    token = _new_token()
+    _issue(account, Purpose.PASSWORD, _digest(token), timedelta(hours=settings.PASSWORD_LINK_HOURS))
+    context = {
+        "name": _name(account, member),
+        "link": _address("members:password_link", token),
+        "hours": settings.PASSWORD_LINK_HOURS,
+    }
+    mail.send("password_link", to=to, ordine=member.ordine if member else None, context=context)
+    _record("access.link_sent", actor, member, email=emails.mask(to))
+
+
+# --- Using it ---------------------------------------------------------------------------------------------------------
+def inspect(token: str) -> Inspection:
+    """What became of the link with this token."""
+    return _inspect(_digest(token))
+
+
+def inspect_code(tax_code: str, code: str) -> Inspection:
+    """What became of a printed code, entered by the person with this codice fiscale."""
+    user = identify(tax_code).user
+    plain = "".join(character for character in code.upper() if character.isalnum()).translate(_MISREAD)
+    return _inspect(_code_digest(user.pk if user else 0, plain))
+
+
+def inspect_link(link_id: int | None) -> Inspection:
+    """What became of a link that was found before."""
+    link = AccessLink.objects.select_related("user").filter(pk=link_id).first() if link_id else None
+    return Inspection(_state(link), link) if link else Inspection(LinkState.UNKNOWN)
+
+
+@transaction.atomic
+def set_password(link_id: int, password: str, actor: Actor) -> User:
+    """Use the link up: set the password, which ends every open session, and all other links of the account.
+
+    Of two at once one succeeds; ``DeadLink`` for the other.
+    """
+    user = User.objects.select_for_update(of=("self",)).filter(access_links=link_id).first()
+    found = inspect_link(link_id)
+    if user is None or found.link is None or found.state is not LinkState.VALID or not user.is_active:
+        raise DeadLink(found.state if found.state is not LinkState.VALID else LinkState.UNKNOWN)
+    had_password = user.has_usable_password()
+    user.set_password(password)
+    user.save(update_fields=["password"])
+    now = timezone.now()
+    AccessLink.objects.filter(pk=link_id).update(used_at=now)
+    _live_links(user).exclude(pk=link_id).update(replaced_at=now)
+    _record("access.password_set", actor, user.record)
+    if had_password:
+        tell_password_changed(user)
+    return user
+
+
+def tell_password_changed(user: User) -> None:
+    """Tell the owner of the account, so that a change by somebody else does not go unseen."""
+    _tell(user, "password_changed")
+
+
+def tell_second_factor_changed(user: User) -> None:
+    """The same for a second factor activated, removed, or given new recovery codes."""
+    _tell(user, "second_factor_changed")
+
+
+def _tell(user: User, template: str) -> None:
+    member = user.record
+    to = _mail_address(user, member)
+    if to:
+        context = {"name": _name(user, member), "at": timezone.now()}
+        mail.send(template, to=to, ordine=member.ordine if member else None, context=context)
+
+
+def forget(older_than: timedelta) -> int:
+    """Delete the links that ended longer ago than this. Return how many."""
+    before = timezone.now() - older_than
+    ended = AccessLink.objects.filter(expires_at__lt=before) | AccessLink.objects.filter(used_at__lt=before)
+    ended |= AccessLink.objects.filter(replaced_at__lt=before)
+    return ended.delete()[0]
+
+
+# --- The pieces -------------------------------------------------------------------------------------------------------
+def _active_account(member: Member) -> User:
+    account = _account(member)
+    if not account.is_active:
+        raise AccessRefused(_("L'accesso di questa persona al portale è disattivato."))
+    return account
+
+
+def _account(member: Member) -> User:
+    """The member's account, made on the first occasion, with a generated name and no password."""
+    row = every_member().select_for_update(of=("self",)).get(pk=member.pk)
+    if row.user is None:
+        account = User(username=f"m-{secrets.token_hex(8)}", first_name=row.name[:150], last_name=row.surname[:150])
+        account.set_unusable_password()
+        account.save()
+        every_member().filter(pk=row.pk).update(user=account)
+    else:
+        account = row.user
+    member.user = account
+    return account
+
+
+def _issue(user: User, purpose: Purpose, digest: str, lifetime: timedelta) -> None:
+    User.objects.select_for_update(of=("self",)).get(pk=user.pk)
+    now = timezone.now()
+    _live_links(user).filter(purpose=purpose).update(replaced_at=now)
+    AccessLink.objects.create(user=user, purpose=purpose, digest=digest, expires_at=now + lifetime)
+
+
+def _live_links(user: User) -> QuerySet[AccessLink]:
+    return AccessLink.objects.filter(user=user, used_at=None, replaced_at=None)
+
+
+def _inspect(digest: str) -> Inspection:
+    link = AccessLink.objects.select_related("user").filter(digest=digest).first()
+    return Inspection(_state(link), link) if link else Inspection(LinkState.UNKNOWN)
+
+
+def _state(link: AccessLink) -> LinkState:
+    if link.used_at:
+        return LinkState.USED
+    if link.replaced_at:
+        return LinkState.REPLACED
+    return LinkState.EXPIRED if link.expires_at <= timezone.now() else LinkState.VALID
+
+
+def _mail_address(user: User | None, member: Member | None) -> str:
+    """Where a person's mail goes: the fascicolo's address of a member, the account's of staff."""
+    if member:
+        return member.usable_email
+    return user.email if user and emails.is_valid(user.email) else ""
+
+
+def _name(user: User, member: Member | None) -> str:
+    return member.full_name if member else user.get_full_name() or user.username
+
+
+def _new_token() -> str:
+    return secrets.token_urlsafe(32)
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _code_digest(user_id: int, code: str) -> str:
+    """A printed code is short, so it counts only together with the person it was printed for."""
+    return _digest(f"{user_id}:{code}")
+
+
+def _address(view: str, token: str) -> str:
+    return f"{settings.PORTAL_URL}{reverse(view, args=[token])}"
+
+
+def _record(action: str, actor: Actor, member: Member | None, **detail: str) -> None:
+    person, ordine = (member.pk, member.ordine.code) if member else (None, "")
+    log.record(action, actor, member, person=person, ordine=ordine, **detail)

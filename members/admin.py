@@ -1,0 +1,206 @@
+"""The albo in the office: members and their enrolments. What concerns PEC is added by ``pec_requests.admin``."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.db.models import ForeignKey, Model, Q, QuerySet
+from django.forms import ModelChoiceField, ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit import log
+from audit.actors import Actor
+from audit.models import LogEntry
+from members import access
+from members.current import require_permission, staff_ordini
+from members.forms import MemberAdminForm
+from members.models import Albo, Enrolment, Member, Ordine, StaffRole, User
+from members.names import fold
+
+LOG_SHOWN = 50
+
+
+class EnrolmentInline(admin.TabularInline[Enrolment, Member]):
+    model = Enrolment
+    extra = 0
+    can_delete = False
+
+
+@admin.register(Member)
+class MemberAdmin(admin.ModelAdmin[Member]):
+    form = MemberAdminForm
+    inlines: ClassVar = [EnrolmentInline]
+    list_display: ClassVar[tuple[Any, ...]] = ("surname", "name", "tax_code", "enrolment_numbers", "email_state")
+    list_display_links: ClassVar = ("surname", "name")
+    list_filter: ClassVar[tuple[Any, ...]] = ("enrolments__status", "province", "email_problem", "tax_code_mismatch")
+    search_fields: ClassVar = ("search_key",)
+    search_help_text = gettext_lazy("Cognome, nome, codice fiscale o numero di iscrizione")
+    ordering: ClassVar = ("surname", "name", "id")
+    list_per_page = 50
+    change_form_template = "admin/members/member/change_form.html"
+    fieldsets: ClassVar = (
+        (None, {"fields": ("ordine", "tax_code", ("surname", "name"), "sex", "birth_date", "birth_place", "birth_province")}),
+        (gettext_lazy("Contatti"), {"fields": ("personal_email", "mobile", "own_pec", "address", "postcode", "town", "province")}),
+        (gettext_lazy("Fascicolo"), {"fields": ("file_number",)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
+        return super().get_queryset(request).select_related("ordine").prefetch_related("enrolments__albo")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Member], search_term: str
+    ) -> tuple[QuerySet[Member], bool]:
+        """Every word is the beginning of a name, of the codice fiscale, or a whole enrolment number."""
+        for word in search_term.split():
+            folded = fold(word)
+            names = Q(search_key__contains=f" {folded}") if folded else Q()
+            enrolled = Enrolment.objects.filter(number=word).values("member")
+            queryset = queryset.filter(names | Q(tax_code__startswith=word.upper()) | Q(pk__in=enrolled))
+        return queryset, False
+
+    @admin.display(description=gettext_lazy("Iscrizioni"))
+    def enrolment_numbers(self, member: Member) -> str:
+        return ", ".join(str(enrolment) for enrolment in member.enrolments.all())
+
+    @admin.display(description=gettext_lazy("E-mail"), ordering="email_problem")
+    def email_state(self, member: Member) -> str:
+        return member.personal_email if not member.email_problem else str(member.get_email_problem_display())
+
+    def formfield_for_foreignkey(
+        self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> ModelChoiceField[Any] | None:
+        if db_field.name == "ordine" and not _is_federation(request):
+            kwargs["queryset"] = Ordine.objects.filter(pk__in=[o.pk for o in staff_ordini(request.user)])
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> tuple[str, ...]:
+        """A member changes Ordine by a transfer, not by an edit."""
+        return ("ordine",) if obj else ()
+
+    def has_delete_permission(self, request: HttpRequest, obj: Member | None = None) -> bool:
+        return False
+
+    def save_model(self, request: HttpRequest, obj: Member, form: ModelForm[Member], change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        action = "member.updated" if change else "member.created"
+        fields = ", ".join(str(form.fields[name].label) for name in form.changed_data)
+        log.record(action, Actor.of(request), obj, person=obj.pk, ordine=obj.ordine.code, fields=fields)
+
+    def get_urls(self) -> list[URLPattern]:
+        own = [
+            path("<int:member_id>/invito/", self.admin_site.admin_view(self.invite_view), name="members_member_invite"),
+            path("<int:member_id>/codice/", self.admin_site.admin_view(self.code_view), name="members_member_code"),
+        ]
+        return own + super().get_urls()
+
+    def own_member(self, request: HttpRequest, member_id: int) -> Member:
+        """A member of the scope; anybody else's is 404."""
+        return get_object_or_404(self.get_queryset(request), pk=member_id)
+
+    def invite_view(self, request: HttpRequest, member_id: int) -> HttpResponse:
+        """Confirm, then mail the invitation to the portal."""
+        member = self.own_member(request, member_id)
+        require_permission(request, "members.change_member", member)
+        if request.method == "POST":
+            try:
+                access.invite(member, Actor.of(request))
+                messages.success(request, _("Invito spedito a %(email)s.") % {"email": member.personal_email})
+            except access.AccessRefused as why:
+                messages.error(request, str(why))
+            return redirect("admin:members_member_change", member.pk)
+        return self.confirm_page(
+            request, member, _("Invita al portale"),
+            _("%(name)s riceverà a %(email)s un link con cui scegliere la password del portale.")
+            % {"name": member.full_name, "email": member.personal_email or "…"},
+        )
+
+    def code_view(self, request: HttpRequest, member_id: int) -> HttpResponse:
+        """Confirm, then show once, ready to print, the code for who has no e-mail."""
+        member = self.own_member(request, member_id)
+        require_permission(request, "members.change_member", member)
+        if request.method == "POST":
+            code = access.print_code(member, Actor.of(request))
+            context = {
+                **self.admin_site.each_context(request), "member": member, "code": code,
+                "title": _("Codice di primo accesso"), "first_access_url": settings.PORTAL_URL + reverse("members:first_access"),
+            }
+            response = TemplateResponse(request, "admin/members/member/printed_code.html", context)
+            response["Cache-Control"] = "no-store"
+            return response
+        return self.confirm_page(
+            request, member, _("Stampa il codice di primo accesso"),
+            _("Verrà creato un codice da consegnare a mano a %(name)s. I codici precedenti non varranno più.")
+            % {"name": member.full_name},
+        )
+
+    def confirm_page(self, request: HttpRequest, member: Member, title: str, text: str, **extra: Any) -> HttpResponse:
+        """The page that asks before an act on a member."""
+        back = reverse("admin:members_member_change", args=[member.pk])
+        context = {
+            **self.admin_site.each_context(request), "title": title, "text": text, "back": back, "opts": self.opts,
+            "objects": [str(member)], **extra,
+        }
+        return TemplateResponse(request, "admin/confirm_act.html", context)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+        obj: Member | None = kwargs.get("obj")
+        if obj:
+            context["log"] = LogEntry.objects.filter(person=obj.pk)[:LOG_SHOWN]
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _is_federation(request: HttpRequest) -> bool:
+    return bool(request.user.is_superuser)
+
+
+class FederationAdmin(admin.ModelAdmin[Any]):
+    """For what belongs to the federation and not to one Ordine: only its administrators see it."""
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return _is_federation(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return _is_federation(request)
+
+    has_add_permission = has_module_permission
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return _is_federation(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+@admin.register(Ordine)
+class OrdineAdmin(FederationAdmin):
+    list_display = ("short_name", "code", "name")
+
+
+@admin.register(Albo)
+class AlboAdmin(FederationAdmin):
+    list_display = ("name", "valid_from", "valid_to")
+
+
+class StaffRoleInline(admin.TabularInline[StaffRole, User]):
+    model = StaffRole
+    extra = 1
+
+
+@admin.register(User)
+class UserAdmin(FederationAdmin, DjangoUserAdmin):
+    inlines: ClassVar = [StaffRoleInline]
+    list_display = ("username", "first_name", "last_name", "is_active", "is_superuser")
+    list_filter = ("is_superuser", "is_active")
+    fieldsets = (
+        (None, {"fields": ("username", "password")}),
+        (gettext_lazy("Persona"), {"fields": ("first_name", "last_name", "email")}),
+        (gettext_lazy("Accesso"), {"fields": ("is_active", "is_superuser")}),
+    )

@@ -1,0 +1,13 @@
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class MembersConfig(AppConfig):
+    name = "members"
+    verbose_name = _("Albo")
+
+    def ready(self) -> None:
+        from audit import log
+        from members.log_sentences import SENTENCES
+
+        log.register(SENTENCES)

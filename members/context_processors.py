@@ -1,0 +1,49 @@
+"""What the base template knows about the signed-in person; each value is looked up only where a page shows it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from members.current import is_staff, record_of, staff_ordini
+from members.models import Member, Ordine
+
+
+class Portal:
+    """``{{ portal.ordine }}``, ``{{ portal.member }}`` … in every template rendered with a request."""
+
+    site_name = settings.SITE_NAME
+
+    def __init__(self, request: HttpRequest) -> None:
+        # An error page may be drawn before anybody was recognised.
+        self._user: Any = getattr(request, "user", None) or AnonymousUser()
+
+    @cached_property
+    def member(self) -> Member | None:
+        return record_of(self._user)
+
+    @cached_property
+    def is_staff(self) -> bool:
+        return is_staff(self._user)
+
+    @cached_property
+    def ordine(self) -> Ordine | None:
+        """The member's Ordine, else the only one the user works for."""
+        if self.member:
+            return self.member.ordine
+        ordini = staff_ordini(self._user)
+        return ordini[0] if len(ordini) == 1 else None
+
+    @cached_property
+    def person_name(self) -> str:
+        if self.member:
+            return self.member.full_name
+        return str(self._user.get_full_name() or self._user.get_username())
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    return {"portal": Portal(request)}

@@ -1,0 +1,132 @@
+"""Forms of the doors to the portal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allauth.account.forms import LoginForm as AllauthLoginForm
+from django import forms
+from django.contrib.auth import password_validation
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from members import tax_codes
+from members.identification import normalise
+from members.models import Member, User
+
+# A codice fiscale typed on a telephone: capitals, and no "corrections".
+_PLAIN: dict[str, str] = {"autocapitalize": "none", "autocorrect": "off", "spellcheck": "false"}
+
+
+class LoginForm(AllauthLoginForm):  # type: ignore[misc]  # allauth is not typed
+    """The front door: codice fiscale or e-mail, and the password."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        login, password = self.fields["login"], self.fields["password"]
+        login.label = _("Codice fiscale o e-mail")
+        login.widget = forms.TextInput(attrs={"autocomplete": "username", **_PLAIN})
+        password.label, password.help_text = _("Password"), ""
+        password.widget.attrs.pop("placeholder", None)
+
+    def clean_login(self) -> str:
+        """One spelling for one person, so that attempts are counted together."""
+        return normalise(self.cleaned_data["login"])
+
+
+class PasswordForgottenForm(forms.Form):
+    """Who asks for a link to a new password."""
+
+    identifier = forms.CharField(
+        label=_("Codice fiscale o e-mail"),
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "username", **_PLAIN}),
+    )
+
+    def clean_identifier(self) -> str:
+        return normalise(self.cleaned_data["identifier"])
+
+
+class FirstAccessForm(forms.Form):
+    """The code on the sheet that the Ordine handed over."""
+
+    tax_code = forms.CharField(
+        label=_("Codice fiscale"),
+        max_length=40,
+        widget=forms.TextInput(attrs={"autocomplete": "off", **_PLAIN, "autocapitalize": "characters"}),
+    )
+    code = forms.CharField(
+        label=_("Codice di primo accesso"),
+        max_length=40,
+        help_text=_("Dodici caratteri, ad esempio 7K3M-P9QX-4TRA. Maiuscole e trattini non contano."),
+        widget=forms.TextInput(attrs={"autocomplete": "off", **_PLAIN, "autocapitalize": "characters"}),
+    )
+
+    def clean_tax_code(self) -> str:
+        code = tax_codes.normalise(self.cleaned_data["tax_code"])
+        if not tax_codes.is_valid(code):
+            raise ValidationError(
+                gettext("Questo non è un codice fiscale: sono 16 caratteri, come sulla tessera sanitaria.")
+            )
+        return code
+
+
+class NewPasswordForm(forms.Form):
+    """A new password, twice."""
+
+    password = forms.CharField(
+        label=_("Nuova password"),
+        strip=False,
+        help_text=password_validation.password_validators_help_text_html,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+    again = forms.CharField(
+        label=_("Ripeti la nuova password"),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        password_validation.validate_password(password, self.user)
+        return password
+
+    def clean(self) -> None:
+        data = self.cleaned_data
+        if "password" in data and "again" in data and data["password"] != data["again"]:
+            self.add_error("again", gettext("Le due password non sono uguali."))
+
+
+class MemberAdminForm(forms.ModelForm[Member]):
+    """A member's record in the office."""
+
+    class Meta:
+        model = Member
+        fields = (
+            *(
+                "ordine",
+                "tax_code",
+                "surname",
+                "name",
+                "sex",
+                "birth_date",
+                "birth_place",
+                "birth_province",
+                "file_number",
+            ),
+            *("personal_email", "mobile", "own_pec", "address", "postcode", "town", "province"),
+        )
+
+    def clean_tax_code(self) -> str:
+        code = tax_codes.normalise(self.cleaned_data["tax_code"])
+        if not tax_codes.is_valid(code):
+            raise ValidationError(gettext("Il codice fiscale non è valido: controlla i 16 caratteri."))
+        return code
+
+    def clean_personal_email(self) -> str:
+        return str(self.cleaned_data["personal_email"]).strip()

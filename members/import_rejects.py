@@ -1,0 +1,37 @@
+"""The file of the rejected lines: their own columns and the reason, ready to be corrected and imported again."""
+
+from __future__ import annotations
+
+from typing import TextIO
+
+from defusedcsv import csv
+from django.utils.translation import gettext as _
+
+from members.import_columns import key
+from members.import_lines import clean
+from members.import_rules import Rejection
+from members.importing import ImportResult
+from members.spreadsheets import Cell
+
+
+def write_rejects(result: ImportResult, file: TextIO) -> None:
+    """Write CSV with the delimiter of the file that was read; a line that was rejected before gets its reason anew.
+
+    ``file`` is opened with ``encoding="utf-8-sig", newline=""``, so that spreadsheets read its accents.
+    """
+    reason = _("Motivo")
+    kept = [position for position, header in enumerate(result.headers) if key(header) != key(reason)]
+    writer = csv.writer(file, delimiter=result.delimiter)
+    writer.writerow([*(result.headers[position] for position in kept), reason])
+    for rejected in result.rejects:
+        beyond = rejected.cells[len(result.headers) :]
+        known = [_at(rejected.cells, position) for position in kept]
+        writer.writerow([*known, Rejection(rejected.code).label, *map(_as_text, beyond)])
+
+
+def _at(cells: list[Cell], position: int) -> str:
+    return _as_text(cells[position]) if position < len(cells) else ""
+
+
+def _as_text(cell: Cell) -> str:
+    return cell if isinstance(cell, str) else clean(cell)

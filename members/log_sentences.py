@@ -1,0 +1,18 @@
+"""How the actions of this app read in the log."""
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+SENTENCES: dict[str, str | Promise] = {
+    "access.invited": _("Invito al portale spedito a {email}"),
+    "access.code_printed": _("Codice di primo accesso stampato"),
+    "access.link_sent": _("Link per una nuova password del portale spedito a {email}"),
+    "access.password_set": _("Nuova password del portale impostata"),
+    "access.login": _("Accesso al portale"),
+    "access.login_failed": _("Tentativo di accesso non riuscito"),
+    "access.logout": _("Uscita dal portale"),
+    "albo.imported": _("Albo importato dal file {file}: {created} create, {updated} aggiornate, {rejected} respinte"),
+    "member.created": _("Iscritto inserito"),
+    "member.updated": _("Scheda modificata: {fields}"),
+    "member.email_confirmed": _("E-mail personale confermata"),
+}

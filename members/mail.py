@@ -1,0 +1,94 @@
+"""Mail of the portal: a row in the caller's transaction, sent by a worker.
+
+Nothing here talks to a mail server but ``drain``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from email.utils import formataddr, parseaddr
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.template import Context
+from django.template.loader import get_template
+from django.utils import timezone
+from post_office import mail as post_office
+from post_office.models import PRIORITY, STATUS, Email
+
+from members.models import Ordine
+from members.wake import wake
+
+SEND_TASK = "members.tasks.send_mail"
+# Any fixed number: one sender at a time, in the whole installation. post_office itself locks no rows.
+_SENDER_LOCK = 7_316_002
+_LINE_ENDS = re.compile(r"\s+")
+
+
+def send(template: str, *, to: str, ordine: Ordine | None, context: dict[str, Any]) -> None:
+    """Queue the mail ``templates/mail/<template>.subject.txt``, ``.txt`` and ``.html`` in the name of the Ordine.
+
+    The row stands or falls with the caller's transaction. It is made by hand because post_office would render our text
+    as a template once more, names and addresses of people included.
+    """
+    context = {"ordine": ordine, "portal_url": settings.PORTAL_URL, "site_name": settings.SITE_NAME, **context}
+    Email.objects.create(
+        from_email=_sender(ordine),
+        to=[to],
+        subject=_one_line(_text(f"mail/{template}.subject.txt", context)),
+        message=_text(f"mail/{template}.txt", context).strip() + "\n",
+        html_message=get_template(f"mail/{template}.html").render(context),
+        headers=_headers(ordine),
+        status=STATUS.queued,
+        priority=PRIORITY.medium,
+    )
+    wake(SEND_TASK)
+
+
+def drain() -> int:
+    """Send what is queued, unless somebody else is at it. Return how many mails went out."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [_SENDER_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        try:
+            total = 0
+            while any(result := post_office.send_queued(processes=1)):
+                total += result[0]
+            return total
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [_SENDER_LOCK])
+
+
+def forget(*, bodies_after: timedelta, rows_after: timedelta) -> None:
+    """Blank the text of mails sent a while ago (it may hold a link), and later delete the rows."""
+    now = timezone.now()
+    ended = Email.objects.filter(status__in=[STATUS.sent, STATUS.failed])
+    ended.filter(last_updated__lt=now - bodies_after).exclude(message="").update(message="", html_message="")
+    ended.filter(created__lt=now - rows_after).delete()
+
+
+def _sender(ordine: Ordine | None) -> str:
+    name, address = parseaddr(settings.DEFAULT_FROM_EMAIL)
+    return formataddr((_one_line(ordine.short_name) if ordine else name, address))
+
+
+def _headers(ordine: Ordine | None) -> dict[str, str]:
+    """Answers go to the Ordine's office; automatic ones (out of office) should not come at all."""
+    headers = {"Auto-Submitted": "auto-generated"}
+    if ordine and ordine.email:
+        headers["Reply-To"] = formataddr((_one_line(ordine.short_name), ordine.email))
+    return headers
+
+
+def _text(template: str, context: dict[str, Any]) -> str:
+    """Plain text: nothing in it is HTML, so nothing is escaped."""
+    compiled: Any = get_template(template)
+    return str(compiled.template.render(Context(context, autoescape=False)))
+
+
+def _one_line(text: str) -> str:
+    """A header has one line, whatever a name may hold."""
+    return _LINE_ENDS.sub(" ", text).strip()

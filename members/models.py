@@ -1,0 +1,234 @@
+"""The albo: Ordini, albi, people and their enrolments, and the accounts people sign in with."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from django.contrib.auth.models import AbstractUser
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from django_scopes import ScopedManager
+
+from members.names import search_key
+
+
+class Ordine(models.Model):
+    """A professional body. Everything a member's data hangs on belongs to exactly one."""
+
+    class OnSuspension(models.TextChoices):
+        KEEP = "KEEP", _("La casella resta attiva")
+        SUSPEND = "SUSPEND", _("La casella viene sospesa")
+
+    code = models.SlugField(_("codice"), max_length=40, unique=True)
+    name = models.CharField(_("denominazione"), max_length=250)
+    short_name = models.CharField(_("nome breve"), max_length=80)
+    provinces = ArrayField(models.CharField(max_length=2), verbose_name=_("province"), default=list, blank=True)
+    address = models.CharField(_("indirizzo"), max_length=250, blank=True)
+    tax_code = models.CharField(_("codice fiscale"), max_length=16, blank=True)
+    email = models.EmailField(_("e-mail della segreteria"), blank=True)
+    phone = models.CharField(_("telefono della segreteria"), max_length=40, blank=True)
+    on_suspension = models.CharField(
+        _("in caso di sospensione disciplinare"), max_length=10, choices=OnSuspension, default=OnSuspension.KEEP
+    )
+    closing_days = models.PositiveIntegerField(
+        _("giorni prima della chiusura"), default=60, help_text=_("Quanto resta aperta la casella di chi lascia l'albo.")
+    )
+
+    class Meta:
+        verbose_name = _("Ordine")
+        verbose_name_plural = _("Ordini")
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.short_name
+
+
+class Albo(models.Model):
+    """The national register of one profession, with the dates between which it takes enrolments."""
+
+    name = models.CharField(_("denominazione"), max_length=150, unique=True)
+    valid_from = models.DateField(_("valido dal"), null=True, blank=True)
+    valid_to = models.DateField(_("valido fino al"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("albo")
+        verbose_name_plural = _("albi")
+        ordering: ClassVar = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class User(AbstractUser):
+    """An account: of a member, of the staff of one or more Ordini, or of the federation; or more than one of these.
+
+    Members' accounts have a generated user name: people sign in with the codice fiscale of their record.
+    """
+
+    class Meta(AbstractUser.Meta):
+        verbose_name = _("utente")
+        verbose_name_plural = _("utenti")
+
+    @property
+    def record(self) -> Member | None:
+        """The member's record this account belongs to, if it is a member's."""
+        return Member.objects.with_scopes_disabled().select_related("ordine").filter(user=self).first()
+
+
+class StaffRole(models.Model):
+    """What a user may do in the office of one Ordine; see ``members.roles`` for what each role carries."""
+
+    class Role(models.TextChoices):
+        OPERATORE = "OPERATORE", _("Operatore")
+        RESPONSABILE = "RESPONSABILE", _("Responsabile")
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="staff_roles", verbose_name=_("utente"))
+    ordine = models.ForeignKey(Ordine, models.PROTECT, related_name="staff_roles", verbose_name=_("Ordine"))
+    role = models.CharField(_("ruolo"), max_length=20, choices=Role, default=Role.OPERATORE)
+
+    class Meta:
+        verbose_name = _("incarico di segreteria")
+        verbose_name_plural = _("incarichi di segreteria")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["user", "ordine"], name="one_role_per_ordine")]
+
+    def __str__(self) -> str:
+        return f"{self.user} · {self.ordine} · {self.get_role_display()}"
+
+
+class EmailProblem(models.TextChoices):
+    """Why a personal e-mail cannot serve to recover a PEC. The values are the import's warnings."""
+
+    NONE = "", _("utilizzabile")
+    MISSING = "email_missing", _("manca")
+    INVALID = "email_invalid", _("non è un indirizzo valido")
+    IS_PEC = "email_is_pec", _("è una PEC")
+
+
+class Member(models.Model):
+    """One person (iscritto), known by codice fiscale in the whole installation and kept by one Ordine."""
+
+    class Sex(models.TextChoices):
+        M = "M", _("Maschile")
+        F = "F", _("Femminile")
+
+    ordine = models.ForeignKey(Ordine, models.PROTECT, related_name="members", verbose_name=_("Ordine"))
+    user = models.OneToOneField(User, models.SET_NULL, null=True, blank=True, related_name="member", verbose_name=_("utente"))
+    tax_code = models.CharField(_("codice fiscale"), max_length=16, unique=True)
+    # The code disagrees with surname, name, birth date or sex: the provider would refuse this person.
+    tax_code_mismatch = models.BooleanField(_("codice fiscale incoerente"), default=False, editable=False)
+    surname = models.CharField(_("cognome"), max_length=80)
+    name = models.CharField(_("nome"), max_length=80)
+    search_key = models.CharField(max_length=170, editable=False, db_index=True)
+    sex = models.CharField(_("sesso"), max_length=1, choices=Sex, blank=True)
+    birth_date = models.DateField(_("data di nascita"), null=True, blank=True)
+    birth_place = models.CharField(_("luogo di nascita"), max_length=100, blank=True)
+    birth_province = models.CharField(_("provincia di nascita"), max_length=2, blank=True)
+    file_number = models.CharField(_("matricola"), max_length=30, blank=True)
+    personal_email = models.CharField(_("e-mail personale"), max_length=254, blank=True)
+    email_problem = models.CharField(
+        _("problema dell'e-mail"), max_length=20, choices=EmailProblem, default=EmailProblem.MISSING, blank=True, editable=False
+    )
+    email_confirmed_at = models.DateTimeField(_("e-mail confermata il"), null=True, blank=True, editable=False)
+    mobile = models.CharField(_("cellulare"), max_length=40, blank=True)
+    own_pec = models.CharField(_("PEC propria"), max_length=254, blank=True)
+    address = models.CharField(_("indirizzo"), max_length=200, blank=True)
+    postcode = models.CharField(_("CAP"), max_length=10, blank=True)
+    town = models.CharField(_("comune"), max_length=100, blank=True)
+    province = models.CharField(_("provincia"), max_length=2, blank=True)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="ordine")
+
+    class Meta:
+        verbose_name = _("iscritto")
+        verbose_name_plural = _("iscritti")
+        ordering: ClassVar = ["surname", "name", "id"]
+        indexes: ClassVar = [
+            models.Index(fields=["ordine", "surname", "name", "id"], name="member_list"),
+            models.Index(fields=["personal_email"], name="member_email"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.surname} {self.name}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep what is derived from the record in step with it (bulk writers call ``derive`` themselves)."""
+        self.derive()
+        super().save(*args, **kwargs)
+
+    def derive(self) -> None:
+        """Set ``search_key``, ``tax_code_mismatch`` and ``email_problem`` from the other fields."""
+        from members import emails, tax_codes
+
+        self.search_key = search_key(self.surname, self.name)
+        self.tax_code_mismatch = not tax_codes.agrees(
+            self.tax_code, surname=self.surname, name=self.name, birth_date=self.birth_date, sex=self.sex
+        )
+        self.email_problem = emails.problem(self.personal_email)
+
+    @property
+    def full_name(self) -> str:
+        """Name, then surname, as one addresses a person."""
+        return f"{self.name} {self.surname}"
+
+    @property
+    def usable_email(self) -> str:
+        """The personal e-mail where it can receive a recovery link, else an empty string."""
+        return "" if self.email_problem else self.personal_email
+
+
+class Enrolment(models.Model):
+    """One enrolment (iscrizione) of a member in an albo."""
+
+    class Status(models.TextChoices):
+        ISCRITTO = "ISCRITTO", _("Iscritto")
+        SOSPESO = "SOSPESO", _("Sospeso")
+        CANCELLATO = "CANCELLATO", _("Cancellato")
+
+    member = models.ForeignKey(Member, models.PROTECT, related_name="enrolments", verbose_name=_("iscritto"))
+    albo = models.ForeignKey(Albo, models.PROTECT, related_name="enrolments", verbose_name=_("albo"))
+    number = models.CharField(_("numero di iscrizione"), max_length=30, db_index=True)
+    enrolled_on = models.DateField(_("data di iscrizione"), null=True, blank=True)
+    status = models.CharField(_("stato"), max_length=12, choices=Status, default=Status.ISCRITTO)
+    cancelled_on = models.DateField(_("data di cancellazione"), null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="member__ordine")
+
+    class Meta:
+        verbose_name = _("iscrizione")
+        verbose_name_plural = _("iscrizioni")
+        ordering: ClassVar = ["albo__name", "id"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["member", "albo"], name="one_enrolment_per_albo")]
+
+    def __str__(self) -> str:
+        return f"{self.albo} n. {self.number}"
+
+
+class AccessLink(models.Model):
+    """A single-use way into an account: invitation, forgotten password, or a code printed by the Ordine.
+
+    Only the digest of the secret is kept (SHA-256, hexadecimal).
+    """
+
+    class Purpose(models.TextChoices):
+        INVITATION = "INVITATION", _("Invito")
+        PASSWORD = "PASSWORD", _("Password dimenticata")  # noqa: S105
+        PRINTED = "PRINTED", _("Codice consegnato a mano")
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="access_links", verbose_name=_("utente"))
+    purpose = models.CharField(_("scopo"), max_length=12, choices=Purpose)
+    digest = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField(_("scade il"))
+    used_at = models.DateTimeField(_("usato il"), null=True, blank=True)
+    # A newer link of the same purpose took this one's place.
+    replaced_at = models.DateTimeField(_("sostituito il"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("link di accesso")
+        verbose_name_plural = _("link di accesso")
+
+    def __str__(self) -> str:
+        return f"{self.get_purpose_display()} · {self.user}"

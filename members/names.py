@@ -1,0 +1,20 @@
+"""Names as keys: letters of any alphabet folded to ``a``–``z``, for searching and for addresses."""
+
+from __future__ import annotations
+
+import re
+
+from anyascii import anyascii
+
+_NOT_WORD = re.compile(r"[^a-z0-9]+")
+_APOSTROPHES = re.compile(r"['`´’‘ʼ]")
+
+
+def fold(text: str) -> str:
+    """Lower case, transliterated, words of letters and digits separated by one blank: ``Dì  D'Angelo`` → ``di dangelo``."""
+    return _NOT_WORD.sub(" ", anyascii(_APOSTROPHES.sub("", text)).lower().replace("'", "")).strip()
+
+
+def search_key(surname: str, name: str) -> str:
+    """What a search by name looks into: every word preceded by a blank, so that ``LIKE '% ros%'`` finds word beginnings."""
+    return f" {fold(surname)} {fold(name)}"

@@ -1,0 +1,85 @@
+"""Reading a table out of whatever file a person has: CSV in its many forms, or XLSX."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from django.utils.translation import gettext as _
+
+from members import csv_files, xlsx_files
+from members.table_errors import MAX_COLUMNS, Cell, UnreadableFile
+
+__all__ = ["Cell", "Table", "UnreadableFile", "read_table"]
+
+_ZIP = b"PK\x03\x04"
+_OLE = b"\xd0\xcf\x11\xe0"
+_MARKUP = (b"<!doctype", b"<html", b"<head", b"<body", b"<table", b"<?xml", b"<meta", b"<script")
+
+
+@dataclass(frozen=True)
+class Table:
+    """``rows`` gives (number, cells) once, while the file is open; empty rows are left out.
+
+    The number is that of the line of the file, or of the row of the sheet, where the record starts; the headers are
+    counted as well. Cells may be fewer or more than ``headers``. ``delimiter`` is ``;`` for a spreadsheet.
+    """
+
+    name: str
+    headers: list[str]
+    rows: Iterator[tuple[int, list[Cell]]]
+    delimiter: str
+
+
+@contextmanager
+def read_table(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Table]:
+    """Open a file by its path, or take an open one that can seek. Here or later in ``rows``: ``UnreadableFile``."""
+    with ExitStack() as stack:
+        if isinstance(source, str | os.PathLike):
+            file: BinaryIO = stack.enter_context(_open(Path(source)))
+        else:
+            file = source
+        delimiter, records = _records(file)
+        stack.callback(records.close)
+        rows = _bounded(records)
+        header = next(rows, None)
+        if header is None:
+            raise UnreadableFile(_("Il file è vuoto."))
+        name = Path(str(getattr(file, "name", "") or "")).name
+        yield Table(name, [str(cell).strip() for cell in header[1]], rows, delimiter)
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        if path.exists() and not path.is_file():
+            raise UnreadableFile(_("«%(name)s» non è un file.") % {"name": path})
+        return path.open("rb")
+    except (OSError, ValueError) as error:
+        raise UnreadableFile(_("Il file «%(name)s» non esiste o non si può aprire.") % {"name": path}) from error
+
+
+def _records(file: BinaryIO) -> tuple[str, Generator[tuple[int, list[Cell]], None, None]]:
+    file.seek(0)
+    start = file.read(512)
+    if start.startswith(_ZIP):
+        return ";", xlsx_files.rows(file)
+    if start.startswith(_OLE):
+        raise UnreadableFile(_("Il file è un vecchio XLS, o è protetto da una password: va salvato come XLSX o CSV."))
+    if start.startswith(b"%PDF"):
+        raise UnreadableFile(_("Il file è un PDF: serve la tabella, in CSV o XLSX."))
+    if start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(_MARKUP):
+        raise UnreadableFile(_("Il file è una pagina web, non una tabella: va salvato come CSV o XLSX."))
+    return csv_files.records(file)
+
+
+def _bounded(records: Iterator[tuple[int, list[Cell]]]) -> Iterator[tuple[int, list[Cell]]]:
+    """Without the empty rows; ``UnreadableFile`` for one with more columns than a table of people can have."""
+    for number, cells in records:
+        if len(cells) > MAX_COLUMNS:
+            raise UnreadableFile(_("La riga %(line)d ha troppe colonne.") % {"line": number})
+        if any(cell.strip() if isinstance(cell, str) else cell for cell in cells):
+            yield number, cells

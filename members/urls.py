@@ -1,0 +1,19 @@
+"""Addresses of the albo's pages."""
+
+from django.urls import path
+from django.views.generic import RedirectView
+
+from members import views
+
+app_name = "members"
+
+urlpatterns = [
+    path("utente/", RedirectView.as_view(pattern_name="members:record"), name="home"),
+    path("utente/scheda-anagrafica/", views.record, name="record"),
+    path("primo-accesso/", views.first_access, name="first_access"),
+    path("password-dimenticata/", views.password_forgotten, name="password_forgotten"),
+    path("password-dimenticata/inviato/", views.password_link_sent, name="password_link_sent"),
+    path("invito/<str:token>/", views.open_link, name="invitation"),
+    path("nuova-password/<str:token>/", views.open_link, name="password_link"),
+    path("nuova-password/", views.new_password, name="new_password"),
+]

@@ -1,0 +1,114 @@
+"""The member's record, and the doors for who has no password yet or no longer. Thin: translate and call."""
+
+from __future__ import annotations
+
+from allauth.account.utils import perform_login
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+
+from audit.actors import Actor
+from members import access, throttle, wake
+from members.current import record_required
+from members.forms import FirstAccessForm, NewPasswordForm, PasswordForgottenForm
+from members.models import Member
+from members.tasks import send_password_link
+
+# The link somebody came through, kept on our side while they choose a password: the secret leaves the address bar.
+LINK_SESSION_KEY = "access_link"
+form_view = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@require_safe
+@never_cache
+@record_required
+def record(request: HttpRequest, member: Member) -> HttpResponse:
+    """*Scheda Anagrafica*: one's own data, and who can change what."""
+    enrolments = member.enrolments.select_related("albo")
+    return render(request, "members/record.html", {"member": member, "enrolments": enrolments})
+
+
+@form_view
+@never_cache
+def password_forgotten(request: HttpRequest) -> HttpResponse:
+    """Same answer, and same work, whoever is asked about: a worker does the looking up."""
+    form = PasswordForgottenForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        identifier: str = form.cleaned_data["identifier"]
+        if not throttle.allow(request, throttle.PASSWORD_LINK, identifier):
+            return throttle.refusal(request, throttle.PASSWORD_LINK.per_person.seconds)
+        ip = Actor.of(request).ip
+        if not wake.deliver(send_password_link.name, identifier, ip):
+            send_password_link(identifier, ip)  # no broker: better at once than never
+        return redirect("members:password_link_sent")
+    return render(request, "members/password_forgotten.html", {"form": form})
+
+
+@require_safe
+@never_cache
+def password_link_sent(request: HttpRequest) -> HttpResponse:
+    return render(request, "members/password_link_sent.html", {"hours": settings.PASSWORD_LINK_HOURS})
+
+
+@form_view
+@never_cache
+def first_access(request: HttpRequest) -> HttpResponse:
+    """The code an Ordine printed, with the codice fiscale."""
+    form = FirstAccessForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        tax_code: str = form.cleaned_data["tax_code"]
+        if not throttle.allow(request, throttle.PRINTED_CODE, tax_code):
+            return throttle.refusal(request, throttle.PRINTED_CODE.per_person.seconds)
+        found = access.inspect_code(tax_code, form.cleaned_data["code"])
+        if found.state is not access.LinkState.UNKNOWN:
+            return _enter(request, found)
+        form.add_error(None, _("Codice fiscale o codice di primo accesso non corretti. Controlla il foglio e riprova."))
+    return render(request, "members/first_access.html", {"form": form})
+
+
+@require_safe
+@never_cache
+def open_link(request: HttpRequest, token: str) -> HttpResponse:
+    """A link from a mail. Opening it uses nothing up: mail scanners open links, too."""
+    return _enter(request, access.inspect(token))
+
+
+def _enter(request: HttpRequest, found: access.Inspection) -> HttpResponse:
+    if found.link is None or found.state is not access.LinkState.VALID:
+        return _dead(request, found)
+    request.session[LINK_SESSION_KEY] = found.link.pk
+    return redirect("members:new_password")
+
+
+@sensitive_post_parameters("password", "again")
+@form_view
+@never_cache
+def new_password(request: HttpRequest) -> HttpResponse:
+    """Choose the password, then straight in (past the second factor, where there is one)."""
+    found = access.inspect_link(request.session.get(LINK_SESSION_KEY))
+    if found.link is None or found.state is not access.LinkState.VALID:
+        return _dead(request, found)
+    user = found.link.user
+    form = NewPasswordForm(request.POST or None, user=user)
+    if request.method == "POST" and form.is_valid():
+        try:
+            user = access.set_password(found.link.pk, form.cleaned_data["password"], Actor.of(request))
+        except access.DeadLink as dead:
+            return _dead(request, access.Inspection(dead.state, found.link))
+        request.session.pop(LINK_SESSION_KEY, None)
+        messages.success(request, _("La tua password è impostata."))
+        response: HttpResponse = perform_login(request, user, email_verification="none")
+        return response
+    context = {"form": form, "member": user.record, "username": user.username}
+    return render(request, "members/new_password.html", context)
+
+
+def _dead(request: HttpRequest, found: access.Inspection) -> HttpResponse:
+    """Why the link no longer works, and what to do instead."""
+    context = {"state": found.state.value, "ordine": found.ordine, "form": PasswordForgottenForm()}
+    return render(request, "members/dead_link.html", context, status=410)

@@ -1,0 +1,160 @@
+"""Requests in the office: what each is waiting for, and the buttons that answer it. The status is never edited."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit.actors import Actor
+from audit.models import LogEntry
+from members.current import require_permission
+from members.names import fold
+from pec_requests import attention, lifecycle
+from pec_requests.admin.acts import EXPLANATIONS, PERMISSIONS, ReasonForm, acts_for, confirm_page, tell
+from pec_requests.models import PecRequest, ProviderOperation
+from pec_requests.states import IllegalMove, Move
+
+LOG_SHOWN = 50
+_BADGES = {
+    "RICHIESTA": "wait", "NON_ATTIVO": "wait", "ATTIVO": "success", "SOSPESO": "danger",
+    "ANNULLATO": "neutral", "RIFIUTATO": "neutral", "CESSATO": "neutral",
+}
+
+
+def status_badge(pec: PecRequest) -> SafeString:
+    """The status in a coloured word."""
+    return format_html('<span class="badge-state badge-{}">{}</span>', _BADGES[pec.status], pec.get_status_display())
+
+
+class AttentionFilter(admin.SimpleListFilter):
+    """Requests that wait for staff."""
+
+    title = gettext_lazy("da verificare")
+    parameter_name = "attenzione"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("si", gettext_lazy("Da verificare"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[PecRequest]) -> QuerySet[PecRequest]:
+        return queryset.filter(attention.wanted()) if self.value() == "si" else queryset
+
+
+@admin.register(PecRequest)
+class PecRequestAdmin(admin.ModelAdmin[PecRequest]):
+    list_display: ClassVar = ("address", "member_name", "badge", "waiting_for", "needs", "requested_at")
+    list_filter: ClassVar = (AttentionFilter, "status", "domain")
+    search_fields: ClassVar = ("address",)
+    search_help_text = gettext_lazy("Indirizzo, cognome, nome o codice fiscale")
+    list_per_page = 50
+    date_hierarchy = None
+    change_form_template = "admin/pec_requests/pecrequest/change_form.html"
+    fields: ClassVar = (
+        "address", "member_link", "badge", "status_at", "recovery_email", "requested_at", "accepted_at", "reason", "waiting_for",
+    )
+    readonly_fields: ClassVar = fields
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: PecRequest | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: PecRequest | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[PecRequest]:
+        unsettled = ProviderOperation.objects.filter(state__in=ProviderOperation.UNSETTLED).order_by("id")
+        rows = super().get_queryset(request).select_related("member__ordine", "domain")
+        return rows.prefetch_related(Prefetch("operations", queryset=unsettled, to_attr="unsettled")).annotate(
+            member_enrolled=Exists(attention.current_enrolments(OuterRef("member")))
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[PecRequest], search_term: str
+    ) -> tuple[QuerySet[PecRequest], bool]:
+        for word in search_term.split():
+            found = Q(address__startswith=word.lower()) | Q(member__tax_code__startswith=word.upper())
+            if folded := fold(word):
+                found |= Q(member__search_key__contains=f" {folded}")
+            queryset = queryset.filter(found)
+        return queryset, False
+
+    @admin.display(description=gettext_lazy("Iscritto"), ordering="member__surname")
+    def member_name(self, pec: PecRequest) -> str:
+        return str(pec.member)
+
+    @admin.display(description=gettext_lazy("Iscritto"))
+    def member_link(self, pec: PecRequest) -> str:
+        url = reverse("admin:members_member_change", args=[pec.member_id])
+        return format_html('<a href="{}">{}</a>', url, pec.member)
+
+    @admin.display(description=gettext_lazy("Stato"), ordering="status")
+    def badge(self, pec: PecRequest) -> str:
+        return status_badge(pec)
+
+    @admin.display(description=gettext_lazy("Operazione in attesa"))
+    def waiting_for(self, pec: PecRequest) -> str:
+        return " · ".join(str(operation) for operation in attention.unsettled(pec)) or "–"
+
+    @admin.display(description=gettext_lazy("Da verificare"))
+    def needs(self, pec: PecRequest) -> str:
+        return " ".join(attention.sentences(pec)) or "–"
+
+    def get_urls(self) -> list[URLPattern]:
+        act = self.admin_site.admin_view(self.act_view)
+        return [path("<int:pk>/atto/<str:act>/", act, name="pec_requests_pecrequest_act"), *super().get_urls()]
+
+    def act_view(self, request: HttpRequest, pk: int, act: str) -> HttpResponse:
+        """Annulla, Sospendi, Riattiva, Cessa: ask, then do."""
+        if act not in PERMISSIONS:
+            raise Http404
+        pec = get_object_or_404(self.get_queryset(request), pk=pk)
+        require_permission(request, PERMISSIONS[act], pec)
+        row = next((m for m in acts_for(request, pec) if m.act == act), None)
+        form = ReasonForm(request.POST or None) if row and row.reason_wanted else None
+        if request.method == "POST" and (form is None or form.is_valid()):
+            return self._act(request, pec, act, form.cleaned_data["reason"] if form else "")
+        if row is None:
+            messages.error(request, _("Questa operazione non è possibile: la richiesta è nello stato %s.") % pec.get_status_display())
+            return self._back(pec)
+        return self._ask(request, pec, row, form)
+
+    def _act(self, request: HttpRequest, pec: PecRequest, act: str, reason: str) -> HttpResponse:
+        try:
+            done = lifecycle.decide([pec.pk], act, Actor.of(request), reason=reason)
+            tell(request, len(done), _("Fatto. Se serve il gestore, lo stato cambia appena il gestore conferma."))
+        except IllegalMove as why:
+            messages.error(request, str(why))
+        return self._back(pec)
+
+    def _ask(self, request: HttpRequest, pec: PecRequest, row: Move, form: ReasonForm | None) -> HttpResponse:
+        return confirm_page(
+            self.admin_site, request, title=f"{row.label} · {pec.address}", text=EXPLANATIONS[row.act], button=row.label,
+            objects=[f"{pec.member} – {pec.address}"], form=form, opts=self.opts, danger=row.act != "resume",
+            back=reverse("admin:pec_requests_pecrequest_change", args=[pec.pk]),
+        )
+
+    def _back(self, pec: PecRequest) -> HttpResponse:
+        return redirect("admin:pec_requests_pecrequest_change", pec.pk)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+        pec: PecRequest | None = kwargs.get("obj")
+        if pec:
+            context |= {
+                "acts": acts_for(request, pec),
+                "needs": attention.sentences(pec),
+                "stuck": [o for o in attention.unsettled(pec) if o.state == ProviderOperation.State.ATTENTION],
+                "may_retry": request.user.has_perm("pec_requests.retry_operation", pec),
+                "operations": pec.operations.all(),
+                "log": LogEntry.objects.filter(object_type="pec_requests.pecrequest", object_id=pec.pk)[:LOG_SHOWN],
+            }
+        return super().render_change_form(request, context, *args, **kwargs)

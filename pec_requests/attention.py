@@ -1,0 +1,47 @@
+"""What waits for staff: an operation that the provider refused, or a record that stands in a request's way."""
+
+from __future__ import annotations
+
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils.translation import gettext as _
+
+from members.models import Enrolment
+from pec_requests.eligibility import CURRENT
+from pec_requests.models import PecRequest, ProviderOperation
+from pec_requests.states import LIVE, Status
+
+State = ProviderOperation.State
+
+
+def current_enrolments(member: OuterRef | F) -> QuerySet[Enrolment]:
+    """The enrolments of a member that are not cancelled."""
+    return Enrolment.objects.filter(member=member, status__in=CURRENT)
+
+
+def wanted() -> Q:
+    """Requests that wait for staff; the same cases as ``sentences``."""
+    stuck = Exists(ProviderOperation.objects.filter(request=OuterRef("pk"), state=State.ATTENTION))
+    left = Q(status__in=LIVE) & ~Q(Exists(current_enrolments(OuterRef("member"))))
+    return Q(stuck) | Q(status=Status.RICHIESTA, recovery_email="") | left
+
+
+def unsettled(pec: PecRequest) -> list[ProviderOperation]:
+    """The operations of a request that are not over, from the list's prefetch where there is one."""
+    found: list[ProviderOperation] | None = getattr(pec, "unsettled", None)
+    if found is None:
+        found = list(pec.operations.filter(state__in=ProviderOperation.UNSETTLED).order_by("id"))
+    return found
+
+
+def sentences(pec: PecRequest) -> list[str]:
+    """Why a request waits for staff, each with the provider's words where it gave some."""
+    found = [
+        f"{operation.get_kind_display()}: {operation.last_error}"
+        for operation in unsettled(pec)
+        if operation.state == State.ATTENTION
+    ]
+    if pec.status == Status.RICHIESTA and not pec.recovery_email:
+        found.append(_("Manca un'email di recupero: indicare nella scheda un'e-mail personale che non sia una PEC."))
+    if pec.is_live and not getattr(pec, "member_enrolled", True):
+        found.append(_("L'iscritto non è più in alcun albo: decidere se cessare la casella."))
+    return found

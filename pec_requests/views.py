@@ -1,0 +1,191 @@
+"""The member's pages: requests to accept or refuse, and the panel of the mailbox. Thin: translate and call."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec, cast
+
+from allauth.core import ratelimit
+from django.conf import settings
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from audit.actors import Actor
+from audit.models import LogEntry
+from members.current import record_of, record_required
+from members.models import Member, User
+from pec_requests import figures, lifecycle, passwords, recovery, wording
+from pec_requests.forms import AcceptForm, RecoveryEmailForm
+from pec_requests.models import PecRequest
+from pec_requests.states import IllegalMove, Status, Who, moves_from
+
+P = ParamSpec("P")
+HISTORY = 30
+
+
+def own_request(view: Callable[Concatenate[HttpRequest, PecRequest, P], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Hand the view a request of the signed-in member; anybody else's is 404, like one that never was."""
+
+    @wraps(view)
+    @never_cache
+    @login_required
+    def inner(request: HttpRequest, public_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        record = record_of(request.user)
+        rows = PecRequest.objects.select_related("member__ordine", "domain")
+        found = rows.filter(public_id=public_id, member=record).first() if record else None
+        if found is None:
+            raise Http404
+        return view(request, found, *args, **kwargs)
+
+    return inner
+
+
+@require_GET
+@never_cache
+@record_required
+def request_list(request: HttpRequest, record: Member) -> HttpResponse:
+    """*Richieste PEC*: the request that stands, in words, with what can be done; and those that ended."""
+    rows = list(PecRequest.objects.filter(member=record).select_related("member__ordine", "domain"))
+    live = next((r for r in rows if r.is_live), None)
+    ended = [(r, wording.situation(r)) for r in rows if not r.is_live]
+    return render(request, "pec_requests/list.html", {**_standing(live), "ended": ended})
+
+
+@require_GET
+@own_request
+def request_status(request: HttpRequest, pec: PecRequest) -> HttpResponse:
+    """The part of *Richieste PEC* that changes by itself."""
+    return render(request, "pec_requests/_standing.html", _standing(pec))
+
+
+def _standing(pec: PecRequest | None) -> dict[str, object]:
+    if pec is None:
+        return {"pec": None}
+    acts = {m.act for m in moves_from(pec.status, Who.MEMBER, accepted=pec.accepted_at is not None)}
+    return {"pec": pec, "situation": wording.situation(pec), "acts": acts}
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@own_request
+def accept(request: HttpRequest, pec: PecRequest) -> HttpResponse:
+    """The conditions, and **Accetta**."""
+    form = AcceptForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        return _decide(request, pec, "accept", _("Hai accettato la casella %(address)s: ora il gestore la attiva."))
+    if pec.status != Status.NON_ATTIVO or pec.accepted_at:
+        return redirect("pec_requests:list")
+    return render(request, "pec_requests/accept.html", {"pec": pec, "form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@own_request
+def refuse(request: HttpRequest, pec: PecRequest) -> HttpResponse:
+    """What refusing means, and **Rifiuta**."""
+    if request.method == "POST":
+        return _decide(request, pec, "refuse", _("Hai rifiutato la casella %(address)s."))
+    if pec.status != Status.NON_ATTIVO or pec.accepted_at:
+        return redirect("pec_requests:list")
+    return render(request, "pec_requests/refuse.html", {"pec": pec})
+
+
+def _decide(request: HttpRequest, pec: PecRequest, act: str, done: str) -> HttpResponse:
+    try:
+        if lifecycle.decide([pec.pk], act, Actor.of(request)):
+            messages.success(request, done % {"address": pec.address})
+    except IllegalMove as why:
+        messages.error(request, str(why))
+    return redirect("pec_requests:list")
+
+
+@require_GET
+@own_request
+def panel(request: HttpRequest, pec: PecRequest) -> HttpResponse:
+    """The PEC panel: address, state, recovery e-mail, password, history."""
+    history = LogEntry.objects.filter(object_type="pec_requests.pecrequest", object_id=pec.pk)[:HISTORY]
+    return render(request, "pec_requests/panel.html", {**_panel(pec), "history": history})
+
+
+@require_GET
+@own_request
+def panel_status(request: HttpRequest, pec: PecRequest) -> HttpResponse:
+    """The part of the panel that changes by itself."""
+    return render(request, "pec_requests/_panel.html", _panel(pec))
+
+
+def _panel(pec: PecRequest) -> dict[str, object]:
+    told = {
+        "situation": wording.situation(pec),
+        "reset": wording.reset_situation(pec),
+        "recovery": wording.recovery_situation(pec),
+    }
+    return {
+        **told,
+        "pec": pec,
+        "moving": any(s.moving for s in told.values() if s),
+        "has_password": pec.status in (Status.ATTIVO, Status.SOSPESO),
+        "webmail_url": settings.WEBMAIL_URL,
+    }
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@own_request
+def change_recovery(request: HttpRequest, pec: PecRequest) -> HttpResponse:
+    """**Modifica Email di Recupero**: the password again, then a link to the new address."""
+    if not pec.is_live:
+        raise Http404
+    if request.method == "POST" and not ratelimit.consume(request, action="reauthenticate", user=request.user):
+        return render(request, "429.html", status=429)
+    form = RecoveryEmailForm(request.POST or None, pec_request=pec, user=cast(User, request.user))
+    if request.method == "POST" and form.is_valid():
+        try:
+            change = recovery.ask(pec.pk, form.cleaned_data["email"], cast(User, request.user), Actor.of(request))
+        except recovery.RecoveryRefused as why:
+            form.add_error("email", str(why))
+        else:
+            messages.success(request, _("Abbiamo spedito un link a %(email)s: aprilo per confermare.") % {"email": change.new_email})
+            return redirect("pec_requests:panel", public_id=pec.public_id)
+    return render(request, "pec_requests/change_recovery.html", {"pec": pec, "form": form})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@never_cache
+def confirm_recovery(request: HttpRequest, secret: str) -> HttpResponse:
+    """The link in the mail to the new address. Opening it changes nothing (mail scanners open links): a button does."""
+    if request.method == "POST":
+        try:
+            link = recovery.confirm(secret, Actor.of(request))
+        except recovery.RecoveryRefused as why:
+            messages.error(request, str(why))
+            return redirect("pec_requests:confirm-recovery", secret=secret)
+        confirmed = link.state is recovery.LinkState.VALID
+    else:
+        link, confirmed = recovery.inspect(secret), False
+    dead = link.state is not recovery.LinkState.VALID
+    context = {"link": link, "change": link.change, "confirmed": confirmed, "state": link.state.value}
+    return render(request, "pec_requests/confirm_recovery.html", context, status=410 if dead else 200)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@own_request
+def reset_password(request: HttpRequest, pec: PecRequest) -> HttpResponse:
+    """**Reimposta password**: where the link will go, and the button that sends it."""
+    if request.method == "POST":
+        try:
+            passwords.ask_reset(pec.pk, Actor.of(request))
+        except passwords.ResetRefused as why:
+            messages.warning(request, str(why))
+        return redirect("pec_requests:panel", public_id=pec.public_id)
+    return render(request, "pec_requests/reset_password.html", {"pec": pec})
+
+
+@require_GET
+def metrics(request: HttpRequest) -> HttpResponse:
+    """``/metrics``: figures for a scraper, in the Prometheus text format. No personal data."""
+    return HttpResponse(figures.text(), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,124 @@
+"""What a member is told of a request, in words a person understands, and whether it is about to change by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from pec_requests import recovery
+from pec_requests.models import PecRequest, ProviderOperation
+from pec_requests.notices import masked
+from pec_requests.states import Kind, Status
+
+State = ProviderOperation.State
+
+
+@dataclass(frozen=True)
+class Situation:
+    """``tone`` is one of Bootstrap's: info, success, warning, danger, secondary. ``moving``: worth looking again soon."""
+
+    title: str | Promise
+    text: str | Promise
+    tone: str = "info"
+    moving: bool = False
+
+
+_WAITING_FOR_STAFF = gettext_lazy("C'è un dettaglio da sistemare con il gestore: se ne occupa la segreteria dell'Ordine.")
+
+_PLAIN = {
+    Status.RICHIESTA: Situation(
+        gettext_lazy("Il gestore sta preparando la casella"),
+        gettext_lazy("L'Ordine ha chiesto la casella per te. Appena è pronta ti scriviamo e potrai accettarla qui."),
+        moving=True,
+    ),
+    Status.NON_ATTIVO: Situation(
+        gettext_lazy("La casella è pronta: puoi accettarla"),
+        gettext_lazy("Il gestore ha creato la casella, che non è ancora attiva. Per attivarla accetta l'assegnazione."),
+        "warning",
+    ),
+    Status.ATTIVO: Situation(
+        gettext_lazy("La casella è attiva"),
+        gettext_lazy("Per entrare usa l'indirizzo completo della casella come nome utente."),
+        "success",
+    ),
+    Status.SOSPESO: Situation(
+        gettext_lazy("La casella è sospesa"),
+        gettext_lazy("Puoi leggere i messaggi ma non spedirne. Per informazioni rivolgiti alla segreteria dell'Ordine."),
+        "warning",
+    ),
+    Status.ANNULLATO: Situation(
+        gettext_lazy("La richiesta è stata annullata"), gettext_lazy("L'Ordine ha annullato la richiesta."), "secondary"
+    ),
+    Status.RIFIUTATO: Situation(
+        gettext_lazy("Hai rifiutato la casella"),
+        gettext_lazy("Se hai cambiato idea, chiedi alla segreteria dell'Ordine una nuova richiesta."),
+        "secondary",
+    ),
+    Status.CESSATO: Situation(
+        gettext_lazy("La casella è cessata"), gettext_lazy("La casella è stata chiusa e non è più utilizzabile."), "secondary"
+    ),
+}
+
+_IN_PROGRESS = {
+    Kind.ACTIVATE: gettext_lazy("Attivazione in corso"),
+    Kind.SUSPEND: gettext_lazy("Sospensione in corso"),
+    Kind.RESUME: gettext_lazy("Riattivazione in corso"),
+    Kind.CLOSE: gettext_lazy("Chiusura in corso"),
+}
+
+
+def situation(request: PecRequest) -> Situation:
+    """How the request stands, for the member."""
+    if request.status == Status.RICHIESTA and not request.recovery_email:
+        return Situation(
+            _("Serve un'email di recupero"),
+            _("Per creare la casella il gestore vuole un tuo indirizzo e-mail ordinario, che non sia una PEC."),
+            "warning",
+        )
+    operation = request.operations.filter(kind__in=[Kind.CREATE, *_IN_PROGRESS]).order_by("-id").first()
+    if operation and operation.state == State.ATTENTION:
+        return Situation(_("L'Ordine sta verificando"), _WAITING_FOR_STAFF, "warning")
+    if request.is_live and operation and operation.state in ProviderOperation.OPEN and operation.kind in _IN_PROGRESS:
+        text = _("Il gestore sta lavorando alla casella: di solito bastano pochi secondi. Questa pagina si aggiorna da sola.")
+        return Situation(_IN_PROGRESS[Kind(operation.kind)], text, moving=True)
+    return _PLAIN[Status(request.status)]
+
+
+def reset_situation(request: PecRequest) -> Situation | None:
+    """How the last wish for a password link stands; None when there was none."""
+    operation = request.operations.filter(kind=Kind.RESET).exclude(state=State.WITHDRAWN).order_by("-id").first()
+    if operation is None:
+        return None
+    match State(operation.state):
+        case State.WAITING | State.RUNNING:
+            return Situation(_("Invio del link in corso"), _("Il gestore sta spedendo il link."), moving=True)
+        case State.DONE:
+            text = _("Il gestore ha spedito il link a %(to)s. Vale 3 ore e si può usare una volta sola.")
+            return Situation(_("Link spedito"), text % {"to": operation.result}, "success")
+        case State.UNKNOWN:
+            text = _(
+                "Il gestore non ha risposto: forse il link è partito. Controlla la posta di %(to)s; se entro "
+                "qualche minuto non arriva, chiedine un altro."
+            )
+            return Situation(_("Non sappiamo se il link è partito"), text % {"to": masked(request.recovery_email)}, "warning")
+        case _:
+            return Situation(_("Il gestore non ha spedito il link"), _WAITING_FOR_STAFF, "danger")
+
+
+def recovery_situation(request: PecRequest) -> Situation | None:
+    """How the last wish to change the recovery e-mail stands; None when there is nothing to say."""
+    wish = recovery.pending(request)
+    if wish:
+        text = _("Abbiamo spedito un link a %(email)s. L'email di recupero cambia solo quando lo apri e confermi; vale 24 ore.")
+        return Situation(_("Conferma il nuovo indirizzo"), text % {"email": wish.new_email}, "warning", moving=True)
+    operation = request.operations.filter(kind=Kind.RECOVERY_EMAIL).exclude(state=State.WITHDRAWN).order_by("-id").first()
+    if operation is None or operation.state == State.DONE:
+        return None
+    if operation.state in ProviderOperation.OPEN:
+        text = _("Il gestore sta registrando %(email)s come email di recupero.")
+        return Situation(_("Cambio in corso"), text % {"email": operation.recovery_email}, moving=True)
+    text = _("Il gestore non ha accettato %(email)s. Vale ancora l'indirizzo di prima: puoi indicarne un altro.")
+    return Situation(_("Indirizzo non accettato"), text % {"email": operation.recovery_email}, "danger")

@@ -1,0 +1,49 @@
+"""What every test stands on: real PostgreSQL, a real broker, the real sandbox; nothing is faked that can run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.sandbox_process import SandboxProcess
+
+@pytest.fixture(autouse=True)
+def cheap_hashes(settings: Any) -> None:
+    """Passwords hashed in no time: what is tested is not the hash."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def no_old_limits() -> None:
+    """No test meets the rate limits that another has used up. Each worker of xdist has a database of Valkey to itself."""
+    from django.core.cache import cache
+
+    cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_messages(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> list[str]:
+    """Wake-ups are noted instead of sent, since no worker listens here; tests with real workers ask for ``broker``."""
+    sent: list[str] = []
+    if "broker" not in request.fixturenames:
+        monkeypatch.setattr("members.wake.deliver", lambda task, *args: bool(sent.append(task)) or True)
+    return sent
+
+
+@pytest.fixture
+def broker() -> None:
+    """The wake-ups of this test go through the real broker."""
+
+
+@pytest.fixture(scope="session")
+def sandbox(worker_id: str) -> Iterator[SandboxProcess]:
+    """The provider's sandbox, a process and a database of its own for each xdist worker, with its controls open."""
+    from tests.sandbox_process import database_beside, start_sandbox
+
+    process = start_sandbox(database_beside(os.environ["DATABASE_URL"], f"sandbox_{worker_id}"), controls=True)
+    yield process
+    process.stop()

@@ -1,0 +1,35 @@
+"""A provider on an invented address, its answers given by each test."""
+
+from collections.abc import Iterator
+
+import pytest
+import responses
+
+from pec_requests.provider.aruba import ArubaProvider
+from pec_requests.provider.session import Limits, Transport
+from pec_requests.provider.tokens import TokenStore
+from tests.provider.examples import BASE, TOKEN_PATH, envelope, token_data
+
+PASSWORD = "molto-segreta"
+LIMITS = Limits(connect=2.0, read=2.0, operation=10.0, connections=50)
+
+
+def make_provider(url: str, *, limits: Limits = LIMITS, convention_calls: bool = True) -> ArubaProvider:
+    """A provider of its own, with no token yet."""
+    transport = Transport(url, limits)
+    tokens = TokenStore(transport, "partner", PASSWORD)
+    return ArubaProvider(transport, tokens, convention_calls=convention_calls)
+
+
+@pytest.fixture
+def wire() -> Iterator[responses.RequestsMock]:
+    """Canned answers, a token among them; a call without an answer is a refused connection."""
+    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
+        mock.post(BASE + TOKEN_PATH, json=envelope(token_data()))
+        yield mock
+
+
+@pytest.fixture
+def aruba() -> ArubaProvider:
+    """The provider whose answers ``wire`` gives."""
+    return make_provider(BASE)
