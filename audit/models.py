@@ -26,7 +26,12 @@ class LogEntry(models.Model):
 
     at = models.DateTimeField(_("quando"), db_default=Now(), editable=False)
     actor = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.DO_NOTHING, null=True, blank=True, related_name="+", verbose_name=_("utente"),
+        settings.AUTH_USER_MODEL,
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("utente"),
         db_constraint=False,
     )
     actor_name = models.CharField(_("chi"), max_length=150)
@@ -38,7 +43,9 @@ class LogEntry(models.Model):
     ordine = models.CharField(_("Ordine"), max_length=40, blank=True)
     detail = models.JSONField(_("dettagli"), default=dict, blank=True)
     transaction = models.BigIntegerField(
-        editable=False, db_index=True, db_default=Cast(Cast(CurrentTransaction(), models.TextField()), models.BigIntegerField())
+        editable=False,
+        db_index=True,
+        db_default=Cast(Cast(CurrentTransaction(), models.TextField()), models.BigIntegerField()),
     )
 
     class Meta:

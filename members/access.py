@@ -56,11 +56,11 @@ class Inspection:
         return record.ordine if record else None
 
 
-class AccessRefused(Exception):  # noqa: N818
+class AccessRefused(Exception):
     """The office asked for something that cannot be done; the text says why."""
 
 
-class DeadLink(Exception):  # noqa: N818
+class DeadLink(Exception):
     """The link no longer works; ``state`` says why."""
 
     def __init__(self, state: LinkState) -> None:

@@ -37,18 +37,34 @@ class EnrolmentInline(admin.TabularInline[Enrolment, Member]):
 @admin.register(Member)
 class MemberAdmin(admin.ModelAdmin[Member]):
     form = MemberAdminForm
-    inlines: ClassVar = [EnrolmentInline]
-    list_display: ClassVar[tuple[Any, ...]] = ("surname", "name", "tax_code", "enrolment_numbers", "email_state")
-    list_display_links: ClassVar = ("surname", "name")
-    list_filter: ClassVar[tuple[Any, ...]] = ("enrolments__status", "province", "email_problem", "tax_code_mismatch")
-    search_fields: ClassVar = ("search_key",)
+    inlines = [EnrolmentInline]
+    list_display: Any = ("surname", "name", "tax_code", "enrolment_numbers", "email_state")
+    list_display_links = ("surname", "name")
+    list_filter: ClassVar[Any] = ("enrolments__status", "province", "email_problem", "tax_code_mismatch")
+    search_fields = ("search_key",)
     search_help_text = gettext_lazy("Cognome, nome, codice fiscale o numero di iscrizione")
-    ordering: ClassVar = ("surname", "name", "id")
+    ordering = ("surname", "name", "id")
     list_per_page = 50
     change_form_template = "admin/members/member/change_form.html"
-    fieldsets: ClassVar = (
-        (None, {"fields": ("ordine", "tax_code", ("surname", "name"), "sex", "birth_date", "birth_place", "birth_province")}),
-        (gettext_lazy("Contatti"), {"fields": ("personal_email", "mobile", "own_pec", "address", "postcode", "town", "province")}),
+    fieldsets = (
+        (
+            None,
+            {
+                "fields": (
+                    "ordine",
+                    "tax_code",
+                    ("surname", "name"),
+                    "sex",
+                    "birth_date",
+                    "birth_place",
+                    "birth_province",
+                )
+            },
+        ),
+        (
+            gettext_lazy("Contatti"),
+            {"fields": ("personal_email", "mobile", "own_pec", "address", "postcode", "town", "province")},
+        ),
         (gettext_lazy("Fascicolo"), {"fields": ("file_number",)}),
     )
 
@@ -117,7 +133,9 @@ class MemberAdmin(admin.ModelAdmin[Member]):
                 messages.error(request, str(why))
             return redirect("admin:members_member_change", member.pk)
         return self.confirm_page(
-            request, member, _("Invita al portale"),
+            request,
+            member,
+            _("Invita al portale"),
             _("%(name)s riceverà a %(email)s un link con cui scegliere la password del portale.")
             % {"name": member.full_name, "email": member.personal_email or "…"},
         )
@@ -129,14 +147,19 @@ class MemberAdmin(admin.ModelAdmin[Member]):
         if request.method == "POST":
             code = access.print_code(member, Actor.of(request))
             context = {
-                **self.admin_site.each_context(request), "member": member, "code": code,
-                "title": _("Codice di primo accesso"), "first_access_url": settings.PORTAL_URL + reverse("members:first_access"),
+                **self.admin_site.each_context(request),
+                "member": member,
+                "code": code,
+                "title": _("Codice di primo accesso"),
+                "first_access_url": settings.PORTAL_URL + reverse("members:first_access"),
             }
             response = TemplateResponse(request, "admin/members/member/printed_code.html", context)
             response["Cache-Control"] = "no-store"
             return response
         return self.confirm_page(
-            request, member, _("Stampa il codice di primo accesso"),
+            request,
+            member,
+            _("Stampa il codice di primo accesso"),
             _("Verrà creato un codice da consegnare a mano a %(name)s. I codici precedenti non varranno più.")
             % {"name": member.full_name},
         )
@@ -145,12 +168,19 @@ class MemberAdmin(admin.ModelAdmin[Member]):
         """The page that asks before an act on a member."""
         back = reverse("admin:members_member_change", args=[member.pk])
         context = {
-            **self.admin_site.each_context(request), "title": title, "text": text, "back": back, "opts": self.opts,
-            "objects": [str(member)], **extra,
+            **self.admin_site.each_context(request),
+            "title": title,
+            "text": text,
+            "back": back,
+            "opts": self.opts,
+            "objects": [str(member)],
+            **extra,
         }
         return TemplateResponse(request, "admin/confirm_act.html", context)
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         obj: Member | None = kwargs.get("obj")
         if obj:
             context["log"] = LogEntry.objects.filter(person=obj.pk)[:LOG_SHOWN]
@@ -195,8 +225,8 @@ class StaffRoleInline(admin.TabularInline[StaffRole, User]):
 
 
 @admin.register(User)
-class UserAdmin(FederationAdmin, DjangoUserAdmin):
-    inlines: ClassVar = [StaffRoleInline]
+class UserAdmin(FederationAdmin, DjangoUserAdmin[User]):
+    inlines = [StaffRoleInline]
     list_display = ("username", "first_name", "last_name", "is_active", "is_superuser")
     list_filter = ("is_superuser", "is_active")
     fieldsets = (

@@ -67,7 +67,7 @@ class Line:
         return self.person == other.person and self.enrolment == other.enrolment
 
 
-class _Refused(Exception):  # noqa: N818
+class _Refused(Exception):
     pass
 
 

@@ -37,7 +37,7 @@ _DERIVED = ("search_key", "tax_code_mismatch", "email_problem")
 _LABELS = {field.name: field.verbose_name for field in Member._meta.concrete_fields}
 
 
-class ImportBusy(Exception):  # noqa: N818
+class ImportBusy(Exception):
     """Another import of the same Ordine is running, or the register changed under this one. Its text is a sentence."""
 
 

@@ -9,7 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
-from django_scopes import ScopedManager
+from django_scopes import ScopedManager, scopes_disabled
 
 from members.names import search_key
 
@@ -33,7 +33,9 @@ class Ordine(models.Model):
         _("in caso di sospensione disciplinare"), max_length=10, choices=OnSuspension, default=OnSuspension.KEEP
     )
     closing_days = models.PositiveIntegerField(
-        _("giorni prima della chiusura"), default=60, help_text=_("Quanto resta aperta la casella di chi lascia l'albo.")
+        _("giorni prima della chiusura"),
+        default=60,
+        help_text=_("Quanto resta aperta la casella di chi lascia l'albo."),
     )
 
     class Meta:
@@ -67,14 +69,16 @@ class User(AbstractUser):
     Members' accounts have a generated user name: people sign in with the codice fiscale of their record.
     """
 
-    class Meta(AbstractUser.Meta):
+    class Meta:
         verbose_name = _("utente")
         verbose_name_plural = _("utenti")
 
     @property
     def record(self) -> Member | None:
         """The member's record this account belongs to, if it is a member's."""
-        return Member.objects.with_scopes_disabled().select_related("ordine").filter(user=self).first()
+        # One's own record is not a matter of tenancy: this is how the tenancy of a request is found.
+        with scopes_disabled():
+            return Member.objects.select_related("ordine").filter(user=self).first()
 
 
 class StaffRole(models.Model):
@@ -114,7 +118,9 @@ class Member(models.Model):
         F = "F", _("Femminile")
 
     ordine = models.ForeignKey(Ordine, models.PROTECT, related_name="members", verbose_name=_("Ordine"))
-    user = models.OneToOneField(User, models.SET_NULL, null=True, blank=True, related_name="member", verbose_name=_("utente"))
+    user = models.OneToOneField(
+        User, models.SET_NULL, null=True, blank=True, related_name="member", verbose_name=_("utente")
+    )
     tax_code = models.CharField(_("codice fiscale"), max_length=16, unique=True)
     # The code disagrees with surname, name, birth date or sex: the provider would refuse this person.
     tax_code_mismatch = models.BooleanField(_("codice fiscale incoerente"), default=False, editable=False)
@@ -128,7 +134,12 @@ class Member(models.Model):
     file_number = models.CharField(_("matricola"), max_length=30, blank=True)
     personal_email = models.CharField(_("e-mail personale"), max_length=254, blank=True)
     email_problem = models.CharField(
-        _("problema dell'e-mail"), max_length=20, choices=EmailProblem, default=EmailProblem.MISSING, blank=True, editable=False
+        _("problema dell'e-mail"),
+        max_length=20,
+        choices=EmailProblem,
+        default=EmailProblem.MISSING,
+        blank=True,
+        editable=False,
     )
     email_confirmed_at = models.DateTimeField(_("e-mail confermata il"), null=True, blank=True, editable=False)
     mobile = models.CharField(_("cellulare"), max_length=40, blank=True)
@@ -214,7 +225,7 @@ class AccessLink(models.Model):
 
     class Purpose(models.TextChoices):
         INVITATION = "INVITATION", _("Invito")
-        PASSWORD = "PASSWORD", _("Password dimenticata")  # noqa: S105
+        PASSWORD = "PASSWORD", _("Password dimenticata")
         PRINTED = "PRINTED", _("Codice consegnato a mano")
 
     user = models.ForeignKey(User, models.CASCADE, related_name="access_links", verbose_name=_("utente"))

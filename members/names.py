@@ -11,10 +11,10 @@ _APOSTROPHES = re.compile(r"['`´’‘ʼ]")
 
 
 def fold(text: str) -> str:
-    """Lower case, transliterated, words of letters and digits separated by one blank: ``Dì  D'Angelo`` → ``di dangelo``."""
+    """Transliterated, lower case words of letters and digits, one blank between: ``Dì  D'Angelo`` → ``di dangelo``."""
     return _NOT_WORD.sub(" ", anyascii(_APOSTROPHES.sub("", text)).lower().replace("'", "")).strip()
 
 
 def search_key(surname: str, name: str) -> str:
-    """What a search by name looks into: every word preceded by a blank, so that ``LIKE '% ros%'`` finds word beginnings."""
+    """What a search by name looks into: a blank before every word, so that ``LIKE '% ros%'`` finds word beginnings."""
     return f" {fold(surname)} {fold(name)}"

@@ -11,5 +11,5 @@ Cell = str | date
 MAX_COLUMNS = 500
 
 
-class UnreadableFile(Exception):  # noqa: N818
+class UnreadableFile(Exception):
     """The file cannot be read as a table at all. Its text is a sentence for whoever chose the file."""

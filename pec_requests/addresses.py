@@ -29,7 +29,7 @@ def reserve(members: Sequence[Member], domain: PecDomain) -> dict[int, str]:
     """Reserve one address of ``domain`` for each member; return them by member id.
 
     Whoever had an address in the domain gets it back; homonyms get the next free number. Runs in the caller's
-    transaction, which holds the lock on the domain until its end: two requests for two homonyms come one after the other.
+    transaction, which holds the lock on the domain until its end: requests for two homonyms come one after the other.
     """
     PecDomain.objects.select_for_update(no_key=True).get(pk=domain.pk)
     addresses = _held_before(members, domain)

@@ -41,7 +41,9 @@ def domains_for(ordine_id: int) -> QuerySet[PecDomain]:
 def refusals(members: Sequence[Member], domain: PecDomain) -> dict[int, str]:
     """For each member who cannot be given a PEC of this domain: a sentence that says why."""
     ids = [m.pk for m in members]
-    current = _member_ids(Enrolment.objects.filter(member__in=ids, status__in=CURRENT).values_list("member_id", flat=True))
+    current = _member_ids(
+        Enrolment.objects.filter(member__in=ids, status__in=CURRENT).values_list("member_id", flat=True)
+    )
     live = _member_ids(PecRequest.objects.filter(member__in=ids, status__in=LIVE).values_list("member_id", flat=True))
     ordini = set(domain.ordini.values_list("pk", flat=True))
     today = timezone.localdate()
@@ -57,7 +59,7 @@ def _member_ids(rows: Iterable[int]) -> set[int]:
     return set(rows)
 
 
-def _refusal(  # noqa: C901  (one rule a line: splitting the list would hide it)
+def _refusal(
     member: Member, current: set[int], live: set[int], ordini: set[int], today: datetime.date, domain: PecDomain
 ) -> str:
     if member.ordine_id not in ordini:
@@ -67,7 +69,7 @@ def _refusal(  # noqa: C901  (one rule a line: splitting the list would hide it)
     if member.pk not in current:
         return _("Non è iscritto ad alcun albo.")
     if member.tax_code_mismatch:
-        return _("Il codice fiscale non corrisponde ai dati anagrafici: il gestore rifiuterebbe la richiesta. Correggere la scheda.")
+        return _("Il codice fiscale non corrisponde ai dati anagrafici: il gestore rifiuterebbe. Correggere la scheda.")
     if not tax_codes.is_adult(member.birth_date or member.tax_code, today):
         return _("Ha meno di 18 anni: il gestore assegna caselle solo ai maggiorenni.")
     if not local_part(member.name, member.surname):

@@ -18,7 +18,9 @@ class AcceptForm(forms.Form):
 
     conditions = forms.BooleanField(
         label=gettext_lazy("Ho letto le condizioni e so che l'indirizzo diventa il mio domicilio digitale"),
-        error_messages={"required": gettext_lazy("Per accettare la casella occorre spuntare la casella delle condizioni.")},
+        error_messages={
+            "required": gettext_lazy("Per accettare la casella occorre spuntare la casella delle condizioni.")
+        },
     )
 
 

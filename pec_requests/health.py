@@ -47,7 +47,11 @@ def succeeded() -> None:
     if row.state == State.CLOSED and not row.failures:
         return
     ProviderHealth.objects.filter(pk=1).update(
-        state=State.CLOSED, failures=0, open_until=None, reason="", since=row.since if row.state == State.CLOSED else Now()
+        state=State.CLOSED,
+        failures=0,
+        open_until=None,
+        reason="",
+        since=row.since if row.state == State.CLOSED else Now(),
     )
     if row.state != State.CLOSED:
         log.record("provider.closed", _PROCESS)
@@ -76,7 +80,9 @@ def _pause(row: ProviderHealth, state: State, reason: str, doublings: int) -> No
     seconds = min(settings.BREAKER_SECONDS * 2 ** min(doublings, 10), _LONGEST_PAUSE)
     changed = row.state != state
     ProviderHealth.objects.filter(pk=1).update(
-        state=state, reason=reason[:600], open_until=Now() + datetime.timedelta(seconds=seconds),
+        state=state,
+        reason=reason[:600],
+        open_until=Now() + datetime.timedelta(seconds=seconds),
         since=Now() if changed else row.since,
     )
     if changed:

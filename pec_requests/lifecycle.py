@@ -1,8 +1,8 @@
 """The only writer of ``PecRequest.status``. Every function works on a set of requests: one is a set of one.
 
 Each locks the rows in order, reads them again, returns quietly where the wanted state is already there, refuses with
-``IllegalMove`` what the table of states does not know, and else saves, writes the log and queues what follows, all in one
-transaction. The caller's tenancy scope decides which rows exist.
+``IllegalMove`` what the table of states does not know, and else saves, writes the log and queues what follows, all in
+one transaction. The caller's tenancy scope decides which rows exist.
 """
 
 from __future__ import annotations
@@ -33,7 +33,9 @@ class Requested:
 @transaction.atomic
 def request_pec(member_ids: Iterable[int], domain: PecDomain, actor: Actor) -> Requested:
     """Make a request, with an address reserved, for each member who can be given a PEC."""
-    members = list(Member.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=list(member_ids)).order_by("pk"))
+    members = list(
+        Member.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=list(member_ids)).order_by("pk")
+    )
     refusals = eligibility.refusals(members, domain)
     outcome = Requested(refused=[(m, refusals[m.pk]) for m in members if m.pk in refusals])
     able = [m for m in members if m.pk not in refusals]
@@ -95,7 +97,7 @@ def give_recovery_email(request_ids: Iterable[int], actor: Actor) -> int:
 
 
 def set_recovery_email(request: PecRequest, email: str, actor: Actor) -> None:
-    """Give a request that is locked and still waits for it its recovery e-mail, and let the provider create the mailbox."""
+    """Give a request, locked by the caller, the recovery e-mail it waits for, and have the mailbox created."""
     request.recovery_email = email
     PecRequest.objects.filter(pk=request.pk).update(recovery_email=email)
     _record("pec.recovery.set", [request], actor, email=notices.masked(email))
@@ -193,15 +195,15 @@ def _change(requests: list[PecRequest], row: Move, actor: Actor, *, reason: str 
 def _close_there(requests: list[PecRequest]) -> None:
     """After the end of a request, close the mailbox that the provider has, or may have, for it."""
     maybe_known = operations.withdraw(requests)
-    confirmed = {r.pk for r in requests if r.operations.filter(kind=Kind.CREATE, state=ProviderOperation.State.DONE).exists()}
+    confirmed = {
+        r.pk for r in requests if r.operations.filter(kind=Kind.CREATE, state=ProviderOperation.State.DONE).exists()
+    }
     still_there = [r for r in requests if r.status != Status.CESSATO and r.pk in maybe_known | confirmed]
     operations.enqueue(still_there, Kind.CLOSE)
 
 
 def _record(action: str, requests: Iterable[PecRequest], actor: Actor, **detail: str) -> None:
     log.record_many(
-        log.entry(
-            action, actor, r, person=r.member_id, ordine=r.member.ordine.code, address=r.address, **detail
-        )
+        log.entry(action, actor, r, person=r.member_id, ordine=r.member.ordine.code, address=r.address, **detail)
         for r in requests
     )

@@ -69,8 +69,12 @@ class PecRequest(models.Model):
         verbose_name_plural = _("richieste PEC")
         ordering: ClassVar = ["-id"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["member"], condition=Q(status__in=LIVE), name="one_live_request_per_member"),
-            models.UniqueConstraint(fields=["address"], condition=Q(status__in=LIVE), name="one_live_request_per_address"),
+            models.UniqueConstraint(
+                fields=["member"], condition=Q(status__in=LIVE), name="one_live_request_per_member"
+            ),
+            models.UniqueConstraint(
+                fields=["address"], condition=Q(status__in=LIVE), name="one_live_request_per_address"
+            ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="known_request_status"),
         ]
         permissions: ClassVar = [
@@ -138,8 +142,12 @@ class ProviderOperation(models.Model):
             )
         ]
         indexes: ClassVar = [
-            models.Index(fields=["not_before", "id"], condition=Q(state__in=["WAITING", "RUNNING"]), name="operation_queue"),
-            models.Index(fields=["request", "id"], condition=Q(state__in=["WAITING", "RUNNING"]), name="operation_order"),
+            models.Index(
+                fields=["not_before", "id"], condition=Q(state__in=["WAITING", "RUNNING"]), name="operation_queue"
+            ),
+            models.Index(
+                fields=["request", "id"], condition=Q(state__in=["WAITING", "RUNNING"]), name="operation_order"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""The queue of what is asked of the provider: rows of PostgreSQL, claimed for a while, settled by whoever claimed them."""
+"""The queue of what is asked of the provider: rows of PostgreSQL, claimed for a while, settled by their claimer."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ RETURNING o.id, o.claim, picked.look_first
 class Claim:
     """An operation in our hands until its lease ends.
 
-    ``look_first``: an earlier call may have had its effect. ``probe``: it is the one that tries whether an outage is over.
+    ``look_first``: an earlier call may have had its effect. ``probe``: it tries whether an outage is over.
     """
 
     operation: ProviderOperation
@@ -86,7 +86,9 @@ def claim(limit: int, worker: str) -> list[Claim]:
             cursor.execute(_CLAIM, [allowed, worker, settings.OPERATION_LEASE_SECONDS])
             rows = {pk: (token, look_first) for pk, token, look_first in cursor.fetchall()}
         probe = bool(rows) and health.probing()
-        operations = ProviderOperation.objects.select_related("request__member__ordine", "request__domain").filter(pk__in=rows)
+        operations = ProviderOperation.objects.select_related("request__member__ordine", "request__domain").filter(
+            pk__in=rows
+        )
         return [Claim(operation, *rows[operation.pk], probe) for operation in operations.order_by("pk")]
 
 
@@ -104,7 +106,11 @@ def held(claim: Claim) -> ProviderOperation | None:
 def finish(operation: ProviderOperation, state: State, *, result: str = "", error: str = "") -> None:
     """End an operation that is held: done, needing attention, or with an unknown outcome."""
     ProviderOperation.objects.filter(pk=operation.pk).update(
-        state=state, result=result[:200], last_error=error[:600], finished_at=Now(), claim=None,
+        state=state,
+        result=result[:200],
+        last_error=error[:600],
+        finished_at=Now(),
+        claim=None,
         look_first=operation.look_first if state == State.ATTENTION else False,
     )
 
@@ -114,8 +120,12 @@ def postpone(
 ) -> None:
     """Put an operation that is held back into the queue for ``seconds``; a spared attempt does not count."""
     ProviderOperation.objects.filter(pk=operation.pk).update(
-        state=State.WAITING, claim=None, last_error=error[:600], look_first=look_first,
-        not_before=Now() + datetime.timedelta(seconds=seconds), attempts=F("attempts") - (1 if spare_attempt else 0),
+        state=State.WAITING,
+        claim=None,
+        last_error=error[:600],
+        look_first=look_first,
+        not_before=Now() + datetime.timedelta(seconds=seconds),
+        attempts=F("attempts") - (1 if spare_attempt else 0),
     )
 
 

@@ -35,6 +35,11 @@ def ask_reset(request_id: int, actor: Actor) -> None:
         raise ResetRefused(_("Un link è appena stato spedito: attendere due minuti prima di chiederne un altro."))
     resets.filter(state=ProviderOperation.State.ATTENTION).update(state=ProviderOperation.State.WITHDRAWN)
     log.record(
-        "pec.reset.asked", actor, request, person=request.member_id, ordine=request.member.ordine.code, address=request.address
+        "pec.reset.asked",
+        actor,
+        request,
+        person=request.member_id,
+        ordine=request.member.ordine.code,
+        address=request.address,
     )
     operations.enqueue([request], Kind.RESET)

@@ -88,9 +88,7 @@ def _holder(request: PecRequest) -> Holder:
 
 
 def _activate(claim: Claim, provider: Provider) -> Outcome:
-    return _bring_about(
-        claim, provider, lambda box: box.status == MailboxStatus.CERTIFIED, provider.activate
-    )
+    return _bring_about(claim, provider, lambda box: box.status == MailboxStatus.CERTIFIED, provider.activate)
 
 
 def _suspend(claim: Claim, provider: Provider) -> Outcome:
@@ -104,7 +102,10 @@ def _resume(claim: Claim, provider: Provider) -> Outcome:
 def _recovery_email(claim: Claim, provider: Provider) -> Outcome:
     wanted = claim.operation.recovery_email
     return _bring_about(
-        claim, provider, lambda box: box.recovery_email == wanted, lambda name: provider.change_recovery_email(name, wanted)
+        claim,
+        provider,
+        lambda box: box.recovery_email == wanted,
+        lambda name: provider.change_recovery_email(name, wanted),
     )
 
 

@@ -50,7 +50,9 @@ class Link:
 _WHY_NOT = {
     EmailProblem.MISSING: gettext_lazy("Indicare l'indirizzo."),
     EmailProblem.INVALID: gettext_lazy("Non è un indirizzo e-mail valido."),
-    EmailProblem.IS_PEC: gettext_lazy("È una PEC: il link per la password può arrivare solo a un indirizzo e-mail ordinario."),
+    EmailProblem.IS_PEC: gettext_lazy(
+        "È una PEC: il link per la password può arrivare solo a un indirizzo e-mail ordinario."
+    ),
 }
 
 
@@ -74,7 +76,10 @@ def ask(request_id: int, email: str, user: User, actor: Actor) -> RecoveryEmailC
     request.recovery_changes.filter(confirmed_at=None, dropped_at=None).update(dropped_at=Now())
     secret = secrets.token_urlsafe(32)
     change = RecoveryEmailChange.objects.create(
-        request=request, asked_by=user, new_email=email, digest=_digest(secret),
+        request=request,
+        asked_by=user,
+        new_email=email,
+        digest=_digest(secret),
         expires_at=timezone.now() + datetime.timedelta(hours=settings.RECOVERY_LINK_HOURS),
     )
     _record("pec.recovery.asked", request, actor, email)
@@ -83,7 +88,7 @@ def ask(request_id: int, email: str, user: User, actor: Actor) -> RecoveryEmailC
 
 
 def inspect(secret: str) -> Link:
-    """What a link is worth. Whoever has the link needs no sign-in: so this looks in every Ordine, by its digest alone."""
+    """What a link is worth. Its owner need not be signed in: so this looks in every Ordine, by digest alone."""
     with scopes_disabled():
         change = (
             RecoveryEmailChange.objects.select_related("request__member__ordine").filter(digest=_digest(secret)).first()
@@ -135,7 +140,9 @@ def _apply(request: PecRequest, email: str, actor: Actor) -> None:
 
 def _refuse_while_running(request: PecRequest) -> None:
     if request.operations.filter(kind=Kind.RECOVERY_EMAIL, state=ProviderOperation.State.RUNNING).exists():
-        raise RecoveryRefused(_("Un cambio dell'email di recupero è già in corso presso il gestore: riprovare tra un minuto."))
+        raise RecoveryRefused(
+            _("Un cambio dell'email di recupero è già in corso presso il gestore: riprovare tra un minuto.")
+        )
 
 
 def _locked(request_id: int) -> PecRequest:
@@ -148,6 +155,11 @@ def _digest(secret: str) -> str:
 
 def _record(action: str, request: PecRequest, actor: Actor, email: str) -> None:
     log.record(
-        action, actor, request, person=request.member_id, ordine=request.member.ordine.code, address=request.address,
+        action,
+        actor,
+        request,
+        person=request.member_id,
+        ordine=request.member.ordine.code,
+        address=request.address,
         email=notices.masked(email),
     )

@@ -106,14 +106,19 @@ def _attention(operation: ProviderOperation, words: str, *, look_first: bool) ->
 
 
 def _pause(attempts: int) -> float:
-    """Seconds before the next try: doubling, with jitter so that those who failed together do not come back together."""
-    longest = min(settings.OPERATION_RETRY_SECONDS * 2 ** max(attempts - 1, 0), _LONGEST_PAUSE)
+    """Seconds before the next try: doubling, with jitter, so that what failed together does not come back together."""
+    longest: float = min(settings.OPERATION_RETRY_SECONDS * 2 ** max(attempts - 1, 0), _LONGEST_PAUSE)
     return longest * random.uniform(0.5, 1.0)  # noqa: S311  (no secret)
 
 
 def _record(action: str, operation: ProviderOperation, **detail: str) -> None:
     request = operation.request
     log.record(
-        action, _WORKER, request, person=request.member_id, ordine=request.member.ordine.code, address=request.address,
+        action,
+        _WORKER,
+        request,
+        person=request.member_id,
+        ordine=request.member.ordine.code,
+        address=request.address,
         **detail,
     )

@@ -1,4 +1,4 @@
-"""The life of a request, in one table. Buttons, workers, trigger, tests and documentation read it; nothing repeats it."""
+"""The life of a request, in one table. Buttons, workers and tests read it; nothing repeats it."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Who(models.TextChoices):
 
 @dataclass(frozen=True)
 class Move:
-    """One row: ``act`` is decided by ``who``; the status changes at once, or when the provider confirms ``operation``."""
+    """``act`` is decided by ``who``; the status changes at once, or when the provider confirms ``operation``."""
 
     act: str
     source: Status | None
@@ -83,7 +83,8 @@ def move(act: str, source: str) -> Move:
         if row.act == act and row.source == source:
             return row
     raise IllegalMove(
-        _("Questa operazione non è possibile: la richiesta è nello stato %(status)s.") % {"status": Status(source).label}
+        _("Questa operazione non è possibile: la richiesta è nello stato %(status)s.")
+        % {"status": Status(source).label}
     )
 
 

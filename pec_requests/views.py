@@ -149,7 +149,9 @@ def change_recovery(request: HttpRequest, pec: PecRequest) -> HttpResponse:
         except recovery.RecoveryRefused as why:
             form.add_error("email", str(why))
         else:
-            messages.success(request, _("Abbiamo spedito un link a %(email)s: aprilo per confermare.") % {"email": change.new_email})
+            messages.success(
+                request, _("Abbiamo spedito un link a %(email)s: aprilo per confermare.") % {"email": change.new_email}
+            )
             return redirect("pec_requests:panel", public_id=pec.public_id)
     return render(request, "pec_requests/change_recovery.html", {"pec": pec, "form": form})
 

@@ -18,7 +18,7 @@ State = ProviderOperation.State
 
 @dataclass(frozen=True)
 class Situation:
-    """``tone`` is one of Bootstrap's: info, success, warning, danger, secondary. ``moving``: worth looking again soon."""
+    """``tone``: info, success, warning, danger or secondary. ``moving``: worth looking at again soon."""
 
     title: str | Promise
     text: str | Promise
@@ -26,7 +26,9 @@ class Situation:
     moving: bool = False
 
 
-_WAITING_FOR_STAFF = gettext_lazy("C'è un dettaglio da sistemare con il gestore: se ne occupa la segreteria dell'Ordine.")
+_WAITING_FOR_STAFF = gettext_lazy(
+    "C'è un dettaglio da sistemare con il gestore: se ne occupa la segreteria dell'Ordine."
+)
 
 _PLAIN = {
     Status.RICHIESTA: Situation(
@@ -46,7 +48,9 @@ _PLAIN = {
     ),
     Status.SOSPESO: Situation(
         gettext_lazy("La casella è sospesa"),
-        gettext_lazy("Puoi leggere i messaggi ma non spedirne. Per informazioni rivolgiti alla segreteria dell'Ordine."),
+        gettext_lazy(
+            "Puoi leggere i messaggi ma non spedirne. Per informazioni rivolgiti alla segreteria dell'Ordine."
+        ),
         "warning",
     ),
     Status.ANNULLATO: Situation(
@@ -58,7 +62,9 @@ _PLAIN = {
         "secondary",
     ),
     Status.CESSATO: Situation(
-        gettext_lazy("La casella è cessata"), gettext_lazy("La casella è stata chiusa e non è più utilizzabile."), "secondary"
+        gettext_lazy("La casella è cessata"),
+        gettext_lazy("La casella è stata chiusa e non è più utilizzabile."),
+        "secondary",
     ),
 }
 
@@ -82,7 +88,9 @@ def situation(request: PecRequest) -> Situation:
     if operation and operation.state == State.ATTENTION:
         return Situation(_("L'Ordine sta verificando"), _WAITING_FOR_STAFF, "warning")
     if request.is_live and operation and operation.state in ProviderOperation.OPEN and operation.kind in _IN_PROGRESS:
-        text = _("Il gestore sta lavorando alla casella: di solito bastano pochi secondi. Questa pagina si aggiorna da sola.")
+        text = _(
+            "Il gestore sta lavorando alla casella: di solito bastano pochi secondi. Questa pagina si aggiorna da sola."
+        )
         return Situation(_IN_PROGRESS[Kind(operation.kind)], text, moving=True)
     return _PLAIN[Status(request.status)]
 
@@ -103,7 +111,9 @@ def reset_situation(request: PecRequest) -> Situation | None:
                 "Il gestore non ha risposto: forse il link è partito. Controlla la posta di %(to)s; se entro "
                 "qualche minuto non arriva, chiedine un altro."
             )
-            return Situation(_("Non sappiamo se il link è partito"), text % {"to": masked(request.recovery_email)}, "warning")
+            return Situation(
+                _("Non sappiamo se il link è partito"), text % {"to": masked(request.recovery_email)}, "warning"
+            )
         case _:
             return Situation(_("Il gestore non ha spedito il link"), _WAITING_FOR_STAFF, "danger")
 
@@ -112,9 +122,11 @@ def recovery_situation(request: PecRequest) -> Situation | None:
     """How the last wish to change the recovery e-mail stands; None when there is nothing to say."""
     wish = recovery.pending(request)
     if wish:
-        text = _("Abbiamo spedito un link a %(email)s. L'email di recupero cambia solo quando lo apri e confermi; vale 24 ore.")
+        text = _("Abbiamo spedito un link a %(email)s. L'email di recupero cambia solo quando lo apri e confermi.")
         return Situation(_("Conferma il nuovo indirizzo"), text % {"email": wish.new_email}, "warning", moving=True)
-    operation = request.operations.filter(kind=Kind.RECOVERY_EMAIL).exclude(state=State.WITHDRAWN).order_by("-id").first()
+    operation = (
+        request.operations.filter(kind=Kind.RECOVERY_EMAIL).exclude(state=State.WITHDRAWN).order_by("-id").first()
+    )
     if operation is None or operation.state == State.DONE:
         return None
     if operation.state in ProviderOperation.OPEN:

@@ -11,6 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from tests.sandbox_process import SandboxProcess
 
+
 @pytest.fixture(autouse=True)
 def cheap_hashes(settings: Any) -> None:
     """Passwords hashed in no time: what is tested is not the hash."""
@@ -19,7 +20,7 @@ def cheap_hashes(settings: Any) -> None:
 
 @pytest.fixture(autouse=True)
 def no_old_limits() -> None:
-    """No test meets the rate limits that another has used up. Each worker of xdist has a database of Valkey to itself."""
+    """No test meets the limits that another has used up. Each worker of xdist has a database of Valkey to itself."""
     from django.core.cache import cache
 
     cache.clear()

@@ -21,7 +21,9 @@ PERMISSIONS = {
 }
 
 EXPLANATIONS = {
-    "cancel": _("La richiesta finisce qui e l'iscritto non potrà più accettare la casella. L'indirizzo resta riservato a lui."),
+    "cancel": _(
+        "La richiesta finisce qui e l'iscritto non potrà più accettare la casella. L'indirizzo resta riservato a lui."
+    ),
     "suspend": _("La casella diventa di sola lettura: l'iscritto non potrà più spedire. L'iscritto viene avvisato."),
     "resume": _("La casella torna a spedire e ricevere. L'iscritto viene avvisato."),
     "close": _("La casella viene chiusa per sempre e i messaggi non saranno più leggibili. L'iscritto viene avvisato."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -63,12 +63,16 @@ admin.site.unregister(Member)
 class MemberWithPecAdmin(MemberAdmin):
     list_display = ("surname", "name", "tax_code", "enrolment_numbers", "pec", "email_state")
     list_filter = (PecFilter, *MemberAdmin.list_filter)
-    actions: ClassVar = ("request_for_selected",)
+    actions = ("request_for_selected",)
     change_list_template = "admin/members/member/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
         live = PecRequest.objects.filter(status__in=LIVE)
-        return super().get_queryset(request).prefetch_related(Prefetch("pec_requests", queryset=live, to_attr="live_requests"))
+        return (
+            super()
+            .get_queryset(request)
+            .prefetch_related(Prefetch("pec_requests", queryset=live, to_attr="live_requests"))
+        )
 
     @admin.display(description="PEC")
     def pec(self, member: Member) -> str:
@@ -130,19 +134,26 @@ class MemberWithPecAdmin(MemberAdmin):
         domain = form.fields["domain"].queryset.first()  # type: ignore[attr-defined]
         refused = eligibility.refusals(people, domain) if domain else {}
         context = {
-            **self.admin_site.each_context(request), "title": _("Richiedi PEC"), "opts": self.opts, "form": form,
-            "able": [m for m in people if m.pk not in refused] if domain else [], "hidden": hidden,
-            "refused": [(m, refused[m.pk]) for m in people if m.pk in refused][:NAMED], "refused_count": len(refused),
-            "no_domain": domain is None, "back": reverse("admin:members_member_changelist"), "named": NAMED,
+            **self.admin_site.each_context(request),
+            "title": _("Richiedi PEC"),
+            "opts": self.opts,
+            "form": form,
+            "able": [m for m in people if m.pk not in refused] if domain else [],
+            "hidden": hidden,
+            "refused": [(m, refused[m.pk]) for m in people if m.pk in refused][:NAMED],
+            "refused_count": len(refused),
+            "no_domain": domain is None,
+            "back": reverse("admin:members_member_changelist"),
+            "named": NAMED,
         }
         return TemplateResponse(request, "admin/members/member/request_pec.html", context)
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         member: Member | None = kwargs.get("obj")
         if member:
             requests = list(PecRequest.objects.filter(member=member))
             context |= {"pec_requests": requests, "may_request": self.has_request_permission(request)}
             context["has_live"] = any(r.is_live for r in requests)
         return super().render_change_form(request, context, *args, **kwargs)
-
-

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
@@ -38,14 +38,14 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
 
 @admin.register(ProviderOperation)
 class ProviderOperationAdmin(ReadOnlyAdmin):
-    list_display: ClassVar = ("kind", "address", "state", "attempts", "not_before", "last_error", "created_at")
-    list_filter: ClassVar = ("state", "kind")
-    search_fields: ClassVar = ("request__address",)
-    list_select_related: ClassVar = ("request",)
+    list_display = ("kind", "address", "state", "attempts", "not_before", "last_error", "created_at")
+    list_filter = ("state", "kind")
+    search_fields = ("request__address",)
+    list_select_related = ("request",)
     list_per_page = 50
-    actions: ClassVar = ("retry_selected",)
+    actions = ("retry_selected",)
     change_form_template = "admin/pec_requests/provideroperation/change_form.html"
-    exclude: ClassVar = ("claim", "look_first")
+    exclude = ("claim", "look_first")
 
     @admin.display(description=gettext_lazy("Casella"))
     def address(self, operation: ProviderOperation) -> str:
@@ -59,9 +59,15 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
             tell(request, done, _("Operazioni rimesse in coda: %(count)s.") % {"count": done})
             return None
         return confirm_page(
-            self.admin_site, request, title=_("Riprova le operazioni"), button=_("Riprova"), opts=self.opts,
-            text=_("Le operazioni da verificare tornano in coda."), objects=[f"{o} – {o.request.address}" for o in queryset],
-            back=reverse("admin:pec_requests_provideroperation_changelist"), action="retry_selected",
+            self.admin_site,
+            request,
+            title=_("Riprova le operazioni"),
+            button=_("Riprova"),
+            opts=self.opts,
+            text=_("Le operazioni da verificare tornano in coda."),
+            objects=[f"{o} – {o.request.address}" for o in queryset],
+            back=reverse("admin:pec_requests_provideroperation_changelist"),
+            action="retry_selected",
             selected=[o.pk for o in queryset],
         )
 
@@ -96,7 +102,7 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
             except IllegalMove as why:
                 messages.error(request, str(why))
             return self._back(operation)
-        text = _("L'operazione non viene più tentata e la decisione da cui nasce è ritirata. Lo stato della casella non cambia.")
+        text = _("L'operazione non viene più tentata e la sua decisione è ritirata. Lo stato della casella non cambia.")
         return self._ask(request, operation, _("Rinuncia"), text)
 
     def _own(self, request: HttpRequest, pk: int) -> ProviderOperation:
@@ -106,8 +112,13 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
 
     def _ask(self, request: HttpRequest, operation: ProviderOperation, button: str, text: str) -> HttpResponse:
         return confirm_page(
-            self.admin_site, request, title=f"{button} · {operation.get_kind_display()}", text=text, button=button,
-            objects=[f"{operation.request.address} – {operation.last_error}"], opts=self.opts,
+            self.admin_site,
+            request,
+            title=f"{button} · {operation.get_kind_display()}",
+            text=text,
+            button=button,
+            objects=[f"{operation.request.address} – {operation.last_error}"],
+            opts=self.opts,
             back=reverse("admin:pec_requests_pecrequest_change", args=[operation.request_id]),
         )
 
@@ -120,10 +131,10 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
 
 @admin.register(ProviderHealth)
 class ProviderHealthAdmin(ReadOnlyAdmin, FederationAdmin):
-    list_display: ClassVar = ("state", "since", "reason", "open_until")
+    list_display = ("state", "since", "reason", "open_until")
 
 
 @admin.register(PecDomain)
 class PecDomainAdmin(FederationAdmin):
-    list_display: ClassVar = ("name",)
-    filter_horizontal: ClassVar = ("ordini",)
+    list_display = ("name",)
+    filter_horizontal = ("ordini",)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
@@ -25,8 +25,13 @@ from pec_requests.states import IllegalMove, Move
 
 LOG_SHOWN = 50
 _BADGES = {
-    "RICHIESTA": "wait", "NON_ATTIVO": "wait", "ATTIVO": "success", "SOSPESO": "danger",
-    "ANNULLATO": "neutral", "RIFIUTATO": "neutral", "CESSATO": "neutral",
+    "RICHIESTA": "wait",
+    "NON_ATTIVO": "wait",
+    "ATTIVO": "success",
+    "SOSPESO": "danger",
+    "ANNULLATO": "neutral",
+    "RIFIUTATO": "neutral",
+    "CESSATO": "neutral",
 }
 
 
@@ -50,17 +55,25 @@ class AttentionFilter(admin.SimpleListFilter):
 
 @admin.register(PecRequest)
 class PecRequestAdmin(admin.ModelAdmin[PecRequest]):
-    list_display: ClassVar = ("address", "member_name", "badge", "waiting_for", "needs", "requested_at")
-    list_filter: ClassVar = (AttentionFilter, "status", "domain")
-    search_fields: ClassVar = ("address",)
+    list_display = ("address", "member_name", "badge", "waiting_for", "needs", "requested_at")
+    list_filter = (AttentionFilter, "status", "domain")
+    search_fields = ("address",)
     search_help_text = gettext_lazy("Indirizzo, cognome, nome o codice fiscale")
     list_per_page = 50
     date_hierarchy = None
     change_form_template = "admin/pec_requests/pecrequest/change_form.html"
-    fields: ClassVar = (
-        "address", "member_link", "badge", "status_at", "recovery_email", "requested_at", "accepted_at", "reason", "waiting_for",
+    fields = (
+        "address",
+        "member_link",
+        "badge",
+        "status_at",
+        "recovery_email",
+        "requested_at",
+        "accepted_at",
+        "reason",
+        "waiting_for",
     )
-    readonly_fields: ClassVar = fields
+    readonly_fields = fields
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -124,7 +137,10 @@ class PecRequestAdmin(admin.ModelAdmin[PecRequest]):
         if request.method == "POST" and (form is None or form.is_valid()):
             return self._act(request, pec, act, form.cleaned_data["reason"] if form else "")
         if row is None:
-            messages.error(request, _("Questa operazione non è possibile: la richiesta è nello stato %s.") % pec.get_status_display())
+            messages.error(
+                request,
+                _("Questa operazione non è possibile: la richiesta è nello stato %s.") % pec.get_status_display(),
+            )
             return self._back(pec)
         return self._ask(request, pec, row, form)
 
@@ -138,15 +154,24 @@ class PecRequestAdmin(admin.ModelAdmin[PecRequest]):
 
     def _ask(self, request: HttpRequest, pec: PecRequest, row: Move, form: ReasonForm | None) -> HttpResponse:
         return confirm_page(
-            self.admin_site, request, title=f"{row.label} · {pec.address}", text=EXPLANATIONS[row.act], button=row.label,
-            objects=[f"{pec.member} – {pec.address}"], form=form, opts=self.opts, danger=row.act != "resume",
+            self.admin_site,
+            request,
+            title=f"{row.label} · {pec.address}",
+            text=EXPLANATIONS[row.act],
+            button=row.label,
+            objects=[f"{pec.member} – {pec.address}"],
+            form=form,
+            opts=self.opts,
+            danger=row.act != "resume",
             back=reverse("admin:pec_requests_pecrequest_change", args=[pec.pk]),
         )
 
     def _back(self, pec: PecRequest) -> HttpResponse:
         return redirect("admin:pec_requests_pecrequest_change", pec.pk)
 
-    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         pec: PecRequest | None = kwargs.get("obj")
         if pec:
             context |= {

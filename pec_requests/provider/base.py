@@ -113,21 +113,21 @@ class ProviderError(Exception):
         return self.message
 
 
-class Temporary(ProviderError):  # noqa: N818
+class Temporary(ProviderError):
     """It will pass: nothing was done, or (``maybe_done``) repeating is safe once the portal has looked."""
 
 
-class UnknownOutcome(ProviderError):  # noqa: N818
+class UnknownOutcome(ProviderError):
     """A changing request was sent and no usable answer came: it may have been done or not."""
 
     maybe_done = True
 
 
-class Refused(ProviderError):  # noqa: N818
+class Refused(ProviderError):
     """The provider says no, and would say no again."""
 
 
-class Misconfigured(ProviderError):  # noqa: N818
+class Misconfigured(ProviderError):
     """The provider does not accept the portal's credentials or address."""
 
 

@@ -46,7 +46,11 @@ def pec(member: Member, domain: PecDomain) -> PecRequest:
 def aruba(sandbox: SandboxProcess, settings: Any) -> Iterator[SandboxProcess]:
     """The sandbox, empty, as the portal's provider."""
     sandbox.reset()
-    settings.ARUBA_BASE_URL, settings.ARUBA_USERNAME, settings.ARUBA_PASSWORD = sandbox.url, sandbox.username, sandbox.password
+    settings.ARUBA_BASE_URL, settings.ARUBA_USERNAME, settings.ARUBA_PASSWORD = (
+        sandbox.url,
+        sandbox.username,
+        sandbox.password,
+    )
     settings.OPERATION_RETRY_SECONDS = 0
     settings.BREAKER_SECONDS = 0
     reset()

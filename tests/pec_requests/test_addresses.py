@@ -58,7 +58,9 @@ def test_homonyms_get_numbers(member: Member, domain: PecDomain) -> None:
 
 
 @pytest.mark.django_db
-def test_a_used_up_address_goes_back_only_to_the_same_person(member: Member, domain: PecDomain, pec: PecRequest) -> None:
+def test_a_used_up_address_goes_back_only_to_the_same_person(
+    member: Member, domain: PecDomain, pec: PecRequest
+) -> None:
     lifecycle.decide([pec.pk], "cancel", STAFF, reason="errore")
     other = MemberFactory(ordine=member.ordine)
     assert lifecycle.request_pec([other.pk], domain, STAFF).created[0].address == "mario.rossi2@tsrm.org"
@@ -104,7 +106,10 @@ def test_two_staff_ask_for_two_homonyms_at_once() -> None:
         lambda: lifecycle.request_pec([one.pk], domain, STAFF), lambda: lifecycle.request_pec([two.pk], domain, STAFF)
     )
     assert not errors
-    assert set(PecRequest.objects.values_list("address", flat=True)) == {"mario.rossi@tsrm.org", "mario.rossi2@tsrm.org"}
+    assert set(PecRequest.objects.values_list("address", flat=True)) == {
+        "mario.rossi@tsrm.org",
+        "mario.rossi2@tsrm.org",
+    }
 
 
 @pytest.mark.django_db(transaction=True)

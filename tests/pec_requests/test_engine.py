@@ -38,7 +38,11 @@ def last(pec: PecRequest) -> ProviderOperation:
 def abandon(pec: PecRequest, **changes: Any) -> None:
     """As a killed worker leaves it: claimed, the lease over, nothing known."""
     pec.operations.update(
-        state=State.RUNNING, claim=uuid.uuid4(), look_first=True, not_before=timezone.now() - timedelta(seconds=1), **changes
+        state=State.RUNNING,
+        claim=uuid.uuid4(),
+        look_first=True,
+        not_before=timezone.now() - timedelta(seconds=1),
+        **changes,
     )
 
 
@@ -79,8 +83,12 @@ def test_refusing_closes_the_mailbox_at_the_provider(pec: PecRequest, work: Work
     assert last(pec).state == State.DONE
 
 
-def test_an_address_taken_by_somebody_else_gives_way_to_the_next(pec: PecRequest, work: Work, aruba: SandboxProcess) -> None:
-    stranger = Holder(tax_code(999), "Mario", "Rossi", "altro@example.com", "Via Po, 2", "Torino", "10100", "TO", "3330000000")
+def test_an_address_taken_by_somebody_else_gives_way_to_the_next(
+    pec: PecRequest, work: Work, aruba: SandboxProcess
+) -> None:
+    stranger = Holder(
+        tax_code(999), "Mario", "Rossi", "altro@example.com", "Via Po, 2", "Torino", "10100", "TO", "3330000000"
+    )
     provider().create(pec.address, stranger, "altro@example.com")
     work()
     assert (fresh(pec).status, fresh(pec).address) == ("NON_ATTIVO", "mario.rossi2@tsrm.org")
@@ -101,8 +109,12 @@ def test_a_lost_answer_is_looked_up_and_nothing_happens_twice(
     assert aruba.calls()[call] == {pec.address: 1}
 
 
-@pytest.mark.parametrize(("kind", "value"), [("status", 500), ("status", 503), ("garbage", 200), ("partial", None), ("drop_before", None)])
-def test_errors_that_pass_are_tried_again(pec: PecRequest, work: Work, aruba: SandboxProcess, kind: str, value: Any) -> None:
+@pytest.mark.parametrize(
+    ("kind", "value"), [("status", 500), ("status", 503), ("garbage", 200), ("partial", None), ("drop_before", None)]
+)
+def test_errors_that_pass_are_tried_again(
+    pec: PecRequest, work: Work, aruba: SandboxProcess, kind: str, value: Any
+) -> None:
     aruba.fault("create", kind, value, times=1)
     work()
     assert fresh(pec).status == "NON_ATTIVO"
@@ -128,7 +140,9 @@ def test_a_refusal_needs_attention_and_can_be_retried(pec: PecRequest, work: Wor
     assert fresh(pec).status == "NON_ATTIVO"
 
 
-def test_giving_up_a_refused_activation_takes_the_acceptance_back(pec: PecRequest, work: Work, aruba: SandboxProcess) -> None:
+def test_giving_up_a_refused_activation_takes_the_acceptance_back(
+    pec: PecRequest, work: Work, aruba: SandboxProcess
+) -> None:
     work()
     lifecycle.decide([pec.pk], "accept", STAFF)
     aruba.fault("activate", "status", 400, times=1)
@@ -142,7 +156,9 @@ def test_giving_up_a_refused_activation_takes_the_acceptance_back(pec: PecReques
     assert aruba.account(pec.address) is None or aruba.calls()["cancellation"] == {pec.address: 1}
 
 
-def test_an_outage_opens_the_breaker_and_burns_no_attempt(pec: PecRequest, work: Work, aruba: SandboxProcess, settings: Any) -> None:
+def test_an_outage_opens_the_breaker_and_burns_no_attempt(
+    pec: PecRequest, work: Work, aruba: SandboxProcess, settings: Any
+) -> None:
     settings.BREAKER_THRESHOLD, settings.BREAKER_SECONDS = 3, 600
     aruba.fault("*", "status", 503)
     assert work() == 3
@@ -171,7 +187,9 @@ def test_wrong_credentials_stop_the_queue_with_one_alarm(
     assert Email.objects.filter(to="admin@example.com").count() == 1
 
 
-def test_a_worker_killed_after_creating_does_not_create_again(pec: PecRequest, work: Work, aruba: SandboxProcess) -> None:
+def test_a_worker_killed_after_creating_does_not_create_again(
+    pec: PecRequest, work: Work, aruba: SandboxProcess
+) -> None:
     work()
     with_guard_off = PecRequest.objects.filter(pk=pec.pk)
     assert with_guard_off.get().status == "NON_ATTIVO"
@@ -209,7 +227,9 @@ def test_a_password_reset_is_tried_once(active: PecRequest, work: Work, aruba: S
     assert aruba.calls()["password-reset"] == {active.address: 1}
 
 
-def test_a_password_reset_whose_worker_was_killed_is_not_repeated(active: PecRequest, work: Work, aruba: SandboxProcess) -> None:
+def test_a_password_reset_whose_worker_was_killed_is_not_repeated(
+    active: PecRequest, work: Work, aruba: SandboxProcess
+) -> None:
     passwords.ask_reset(active.pk, STAFF)
     active.operations.filter(kind=Kind.RESET).update(
         state=State.RUNNING, claim=uuid.uuid4(), look_first=True, not_before=timezone.now() - timedelta(seconds=1)

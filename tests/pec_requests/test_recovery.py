@@ -35,7 +35,11 @@ def ask(pec: PecRequest, email: str = NEW) -> str:
 
 @pytest.mark.parametrize(
     ("email", "words"),
-    [("mario@pec.example.it", "È una PEC"), ("non-un-indirizzo", "Non è un indirizzo"), ("a b@example.com", "Non è un indirizzo")],
+    [
+        ("mario@pec.example.it", "È una PEC"),
+        ("non-un-indirizzo", "Non è un indirizzo"),
+        ("a b@example.com", "Non è un indirizzo"),
+    ],
 )
 def test_unusable_addresses_are_refused(pec: PecRequest, email: str, words: str) -> None:
     with pytest.raises(RecoveryRefused, match=words):
@@ -98,7 +102,9 @@ def test_a_link_of_an_ended_request_does_nothing(pec: PecRequest) -> None:
     assert recovery.confirm(secret, STAFF).state is LinkState.REPLACED
 
 
-def test_a_refused_address_leaves_the_old_one_and_another_can_follow(pec: PecRequest, work: Callable[[], int], aruba: SandboxProcess) -> None:
+def test_a_refused_address_leaves_the_old_one_and_another_can_follow(
+    pec: PecRequest, work: Callable[[], int], aruba: SandboxProcess
+) -> None:
     work()
     old = pec.recovery_email
     aruba.fault("recovery-email", "status", 400, times=1)

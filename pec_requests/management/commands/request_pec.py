@@ -50,5 +50,7 @@ class Command(BaseCommand):
         wanted = {tax_codes.normalise(code) for code in codes}
         found = dict(Member.objects.filter(tax_code__in=wanted).values_list("tax_code", "pk"))
         if missing := wanted - found.keys():
-            raise CommandError(_("Nessun iscritto dell'Ordine con codice fiscale %s.") % ", ".join(sorted(missing)), returncode=2)
+            raise CommandError(
+                _("Nessun iscritto dell'Ordine con codice fiscale %s.") % ", ".join(sorted(missing)), returncode=2
+            )
         return list(found.values())

@@ -1,0 +1,62 @@
+"""What must not go to production, told by ``manage.py check --deploy``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Tags, register
+
+_TRUE = {"1", "true", "yes", "on", "y", "t"}
+
+
+@register(Tags.security, deploy=True)
+def check_deployment(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """One error for each setting that is fit for a development machine only."""
+    for code, wrong, message, hint in _rules():
+        if wrong:
+            yield Error(message, hint=hint, id=f"albo_pec.{code}")
+
+
+def _rules() -> list[tuple[str, bool, str, str]]:
+    secret = settings.SECRET_KEY
+    return [
+        (
+            "E001",
+            settings.CELERY_TASK_ALWAYS_EAGER,
+            "Celery runs tasks inside the request (CELERY_TASK_ALWAYS_EAGER).",
+            "Remove the variable and start workers.",
+        ),
+        (
+            "E002",
+            secret == settings.INSECURE_SECRET_KEY or len(secret) < 32,
+            "SECRET_KEY is the one of a development machine, or too short.",
+            "Set SECRET_KEY to at least 50 random characters.",
+        ),
+        (
+            "E003",
+            os.environ.get("SANDBOX_CONTROLS", "").strip().lower() in _TRUE,
+            "The sandbox's controls are open (SANDBOX_CONTROLS).",
+            "Remove the variable: the sandbox has no place beside a real provider.",
+        ),
+        (
+            "E004",
+            not settings.MFA_REQUIRED,
+            "Staff may sign in without a second factor (MFA_REQUIRED).",
+            "Remove the variable or set it to 1.",
+        ),
+        (
+            "E005",
+            not settings.PORTAL_URL.startswith("https://"),
+            "PORTAL_URL is not https: cookies and links would travel in the clear.",
+            "Set PORTAL_URL to the https address of the portal.",
+        ),
+        (
+            "E006",
+            "*" in settings.ALLOWED_HOSTS,
+            "ALLOWED_HOSTS accepts any name.",
+            "List the names of the portal.",
+        ),
+    ]

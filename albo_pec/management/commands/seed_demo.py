@@ -1,0 +1,182 @@
+"""Invented data for the demo: two Ordini, their albi and staff, a member in each state. Can be run again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils.translation import gettext as _
+from django_scopes import scope
+
+from audit.actors import Actor
+from members.importing import import_albo
+from members.models import Member, Ordine, StaffRole, User
+from pec_requests import eligibility, engine, lifecycle
+from pec_requests.models import PecDomain, PecRequest
+from pec_requests.states import Status
+
+PASSWORD = "Prova-Albo-2026"  # noqa: S105  (invented, shown on screen, and only where DEBUG is on)
+DATA = Path(settings.BASE_DIR) / "tests" / "data"
+DEMO = Actor.process("demo")
+
+_FULL_NAME = (
+    "Ordine dei Tecnici sanitari di radiologia medica e delle professioni sanitarie tecniche, "
+    "della riabilitazione e della prevenzione"
+)
+ORDINI = {
+    "marche": {
+        "name": f"{_FULL_NAME} di Ancona, Ascoli Piceno, Fermo e Macerata",
+        "short_name": "Ordine TSRM e PSTRP delle Marche",
+        "provinces": ["AN", "AP", "FM", "MC"],
+        "address": "Via dell'Esempio 1, 60121 Ancona",
+        "email": "segreteria@marche.example",
+        "phone": "071 0000000",
+    },
+    "umbria": {
+        "name": f"{_FULL_NAME} di Perugia e Terni",
+        "short_name": "Ordine TSRM e PSTRP dell'Umbria",
+        "provinces": ["PG", "TR"],
+        "address": "Via dell'Esempio 2, 06121 Perugia",
+        "email": "segreteria@umbria.example",
+        "phone": "075 0000000",
+    },
+}
+
+# What is decided for the member shown in each state, one act after the other.
+WAY_TO: dict[str, list[str]] = {
+    Status.NON_ATTIVO: [],
+    Status.ATTIVO: ["accept"],
+    Status.SOSPESO: ["accept", "suspend"],
+    Status.RIFIUTATO: ["refuse"],
+    Status.ANNULLATO: ["cancel"],
+    Status.CESSATO: ["accept", "close"],
+}
+WITHOUT = "SENZA RICHIESTA"
+
+
+class Command(BaseCommand):
+    help = "Prepara i dati inventati della prova (solo con DEBUG) e li elenca in JSON."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if not settings.DEBUG:
+            raise CommandError(_("I dati di prova hanno password note a tutti: si preparano solo con DEBUG."))
+        ordini = {code: make_ordine(code) for code in ORDINI}
+        staff = [
+            make_user("admin", "Amministrazione della federazione", superuser=True),
+            *(make_staff(f"ordine.{code}", ordine) for code, ordine in ordini.items()),
+        ]
+        with scope(ordine=ordini["marche"].pk):
+            shown = list(show_states())
+        with scope(ordine=ordini["umbria"].pk):
+            shown += list(show_newcomer())
+        accounts = [staff_account(user) for user in staff] + [member_account(*row) for row in shown]
+        self.stdout.write(json.dumps({"accounts": accounts}, ensure_ascii=False))
+
+
+def make_ordine(code: str) -> Ordine:
+    """The Ordine with its albo imported and both domains of the convention."""
+    ordine, _new = Ordine.objects.get_or_create(code=code, defaults=ORDINI[code])
+    for domain in PecDomain.objects.all():
+        domain.ordini.add(ordine)
+    with scope(ordine=ordine.pk):
+        empty = not Member.objects.exists()
+    if empty:
+        import_albo(DATA / f"albo_{code}.csv", ordine=ordine, actor=DEMO)
+    return ordine
+
+
+def make_user(username: str, name: str, *, superuser: bool = False) -> User:
+    user, new = User.objects.get_or_create(
+        username=username,
+        defaults={"first_name": name, "is_staff": True, "is_superuser": superuser, "email": f"{username}@example.com"},
+    )
+    if new:
+        user.set_password(PASSWORD)
+        user.save()
+    return user
+
+
+def make_staff(username: str, ordine: Ordine) -> User:
+    user = make_user(username, f"Segreteria {ordine.code.title()}")
+    StaffRole.objects.get_or_create(user=user, ordine=ordine, defaults={"role": StaffRole.Role.RESPONSABILE})
+    return user
+
+
+def first_candidates(count: int) -> list[Member]:
+    """The first members, by codice fiscale, for whom a mailbox can be requested without more ado."""
+    return list(
+        eligibility.without_pec().filter(email_problem="", tax_code_mismatch=False).order_by("tax_code")[:count]
+    )
+
+
+def show_states() -> Iterator[tuple[Member, str]]:
+    """One member for each state, with an account, brought there as in real life."""
+    shown = Member.objects.filter(user__username__startswith="demo-").order_by("user__username")
+    if not shown.exists():
+        arrange()
+    for member in shown:
+        yield member, _state(member)
+
+
+def show_newcomer() -> Iterator[tuple[Member, str]]:
+    """A member with an account, who had no request when the demo was first prepared."""
+    known = Member.objects.filter(user__username="demo-umbria").first()
+    member = known or give_account(first_candidates(1)[0])
+    yield member, _state(member)
+
+
+def _state(member: Member) -> str:
+    pec = PecRequest.objects.filter(member=member).order_by("-id").first()
+    return pec.status if pec else WITHOUT
+
+
+def arrange() -> None:
+    """Make requests, let the worker's engine carry them out, and decide what leads to each state."""
+    people = first_candidates(len(WAY_TO) + 1)
+    waiting = (
+        eligibility.without_pec().filter(email_problem="email_missing", tax_code_mismatch=False).order_by("tax_code")
+    )
+    domain = PecDomain.objects.get(name="tsrm.org")
+    chosen = people[1:]
+    for number, member in enumerate([people[0], *waiting[:1], *chosen]):
+        give_account(member, f"demo-{number}")
+    requests = lifecycle.request_pec([m.pk for m in [*waiting[:1], *chosen]], domain, DEMO).created
+    by_member = {r.member_id: r.pk for r in requests}
+    engine.run()
+    for step in range(max(map(len, WAY_TO.values()))):
+        for member, acts in zip(chosen, WAY_TO.values(), strict=True):
+            if step < len(acts):
+                lifecycle.decide([by_member[member.pk]], acts[step], DEMO, reason=_("dati di prova"))
+        engine.run()
+
+
+def give_account(member: Member, username: str = "demo-umbria") -> Member:
+    """An account with the demo's password; people sign in by codice fiscale."""
+    user, new = User.objects.get_or_create(
+        username=username, defaults={"first_name": member.name, "last_name": member.surname}
+    )
+    if new:
+        user.set_password(PASSWORD)
+        user.save()
+        Member.objects.filter(pk=member.pk).update(user=user)
+    owner: Member = Member.objects.get(user=user)
+    return owner
+
+
+def staff_account(user: User) -> dict[str, str]:
+    role = user.staff_roles.select_related("ordine").first()
+    return _account(
+        "staff" if role else "admin", role.ordine.code if role else "", user.username, user.get_full_name(), ""
+    )
+
+
+def member_account(member: Member, state: str) -> dict[str, str]:
+    return _account("member", member.ordine.code, member.tax_code, member.full_name, state)
+
+
+def _account(role: str, ordine: str, username: str, name: str, state: str) -> dict[str, str]:
+    return {"role": role, "ordine": ordine, "username": username, "password": PASSWORD, "name": name, "state": state}

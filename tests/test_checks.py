@@ -1,0 +1,53 @@
+"""What ``check --deploy`` refuses in production."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from albo_pec.checks import check_deployment
+
+
+@pytest.fixture(autouse=True)
+def production(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.CELERY_TASK_ALWAYS_EAGER = False
+    settings.SECRET_KEY = "k" * 64
+    settings.MFA_REQUIRED = True
+    settings.PORTAL_URL = "https://albo.example"
+    settings.ALLOWED_HOSTS = ["albo.example"]
+    monkeypatch.delenv("SANDBOX_CONTROLS", raising=False)
+
+
+def ids() -> list[str | None]:
+    return [error.id for error in check_deployment(None)]
+
+
+def test_a_sound_installation_passes() -> None:
+    assert ids() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "code"),
+    [
+        ("CELERY_TASK_ALWAYS_EAGER", True, "E001"),
+        ("SECRET_KEY", "short", "E002"),
+        ("MFA_REQUIRED", False, "E004"),
+        ("PORTAL_URL", "http://albo.example", "E005"),
+        ("ALLOWED_HOSTS", ["*"], "E006"),
+    ],
+)
+def test_each_setting_of_a_development_machine_is_refused(settings: Any, name: str, value: object, code: str) -> None:
+    setattr(settings, name, value)
+    assert ids() == [f"albo_pec.{code}"]
+
+
+def test_the_key_of_the_source_is_refused(settings: Any) -> None:
+    settings.SECRET_KEY = settings.INSECURE_SECRET_KEY
+    assert ids() == ["albo_pec.E002"]
+
+
+@pytest.mark.parametrize(("value", "refused"), [("1", True), ("true", True), ("", False), ("0", False)])
+def test_the_sandboxs_controls_are_refused(monkeypatch: pytest.MonkeyPatch, value: str, refused: bool) -> None:
+    monkeypatch.setenv("SANDBOX_CONTROLS", value)
+    assert ids() == (["albo_pec.E003"] if refused else [])
