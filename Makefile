@@ -26,7 +26,7 @@ demo: .venv/.demo
 test: export VAR := var/test
 test: export EMBEDDED_FSYNC := 0
 test: .venv/.dev
-	@$(PY) -m tests.browser
+	@$(PY) -m tests.chromium
 	@exec $(PY) -m pytest -n 2 $(ARGS)
 
 lint: export VAR := var/test

@@ -29,5 +29,5 @@ class Actor:
 
         ip = get_adapter().get_client_ip(request)
         if request.user.is_authenticated:
-            return cls(name=request.user.get_username(), user_id=request.user.pk, ip=ip)
+            return cls(name=request.user.get_full_name() or request.user.get_username(), user_id=request.user.pk, ip=ip)
         return cls(name="visitatore", ip=ip)

@@ -40,6 +40,12 @@ def seal() -> int:
         return count
 
 
+def unsealed() -> int:
+    """How many entries no seal covers yet."""
+    last = Seal.objects.order_by("-until").first()
+    return LogEntry.objects.filter(transaction__gte=last.until if last else 0).count()
+
+
 def verify() -> Broken | None:
     """Recompute every seal. None when the whole chain holds."""
     until, previous = 0, ""

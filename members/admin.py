@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import ForeignKey, Model, Q, QuerySet
-from django.forms import ModelChoiceField, ModelForm
+from django.forms import ModelChoiceField
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -97,18 +97,33 @@ class MemberAdmin(admin.ModelAdmin[Member]):
             kwargs["queryset"] = Ordine.objects.filter(pk__in=[o.pk for o in staff_ordini(request.user)])
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    @admin.display(description=gettext_lazy("Ordine"))
+    def ordine_name(self, member: Member) -> str:
+        return member.ordine.short_name
+
+    def get_fieldsets(self, request: HttpRequest, obj: Member | None = None) -> Any:
+        """A member changes Ordine by a transfer, not by an edit: here it is a name."""
+        if obj is None:
+            return self.fieldsets
+        identity = {"fields": ("ordine_name", *self.fieldsets[0][1]["fields"][1:])}
+        return ((None, identity), *self.fieldsets[1:])
+
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> tuple[str, ...]:
-        """A member changes Ordine by a transfer, not by an edit."""
-        return ("ordine",) if obj else ()
+        return ("ordine_name",)
 
     def has_delete_permission(self, request: HttpRequest, obj: Member | None = None) -> bool:
         return False
 
-    def save_model(self, request: HttpRequest, obj: Member, form: ModelForm[Member], change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        action = "member.updated" if change else "member.created"
-        fields = ", ".join(str(form.fields[name].label) for name in form.changed_data)
-        log.record(action, Actor.of(request), obj, person=obj.pk, ordine=obj.ordine.code, fields=fields)
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """After the member and the enrolments: one entry in the log for what changed."""
+        super().save_related(request, form, formsets, change)
+        member: Member = form.instance
+        fields = [str(form.fields[name].label) for name in form.changed_data]
+        fields += [str(f.model._meta.verbose_name) for f in formsets if f.has_changed()]
+        if fields:
+            action = "member.updated" if change else "member.created"
+            actor = Actor.of(request)
+            log.record(action, actor, member, person=member.pk, ordine=member.ordine.code, fields=", ".join(fields))
 
     def get_urls(self) -> list[URLPattern]:
         own = [

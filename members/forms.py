@@ -10,6 +10,7 @@ from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django_scopes import scopes_disabled
 
 from members import tax_codes
 from members.identification import normalise
@@ -126,6 +127,13 @@ class MemberAdminForm(forms.ModelForm[Member]):
         code = tax_codes.normalise(self.cleaned_data["tax_code"])
         if not tax_codes.is_valid(code):
             raise ValidationError(gettext("Il codice fiscale non è valido: controlla i 16 caratteri."))
+        # In the whole installation, beyond the scope of this office: Django's own check would see only its own members.
+        with scopes_disabled():
+            other = Member.objects.filter(tax_code=code).exclude(pk=self.instance.pk).first()
+        if other is not None and other.ordine_id != self.instance.ordine_id:
+            raise ValidationError(gettext("Questa persona appartiene a un altro Ordine: chiedere il trasferimento."))
+        if other is not None:
+            raise ValidationError(gettext("C'è già un iscritto con questo codice fiscale."))
         return code
 
     def clean_personal_email(self) -> str:

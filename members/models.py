@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Now
+from django.db.models.functions import Now, Upper
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager, scopes_disabled
 
@@ -158,7 +158,7 @@ class Member(models.Model):
         ordering: ClassVar = ["surname", "name", "id"]
         indexes: ClassVar = [
             models.Index(fields=["ordine", "surname", "name", "id"], name="member_list"),
-            models.Index(fields=["personal_email"], name="member_email"),
+            models.Index(Upper("personal_email"), name="member_email"),
         ]
 
     def __str__(self) -> str:

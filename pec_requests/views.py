@@ -11,7 +11,7 @@ from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
@@ -47,6 +47,11 @@ def own_request(view: Callable[Concatenate[HttpRequest, PecRequest, P], HttpResp
     return inner
 
 
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What a form is bound to: also an empty POST is one."""
+    return request.POST if request.method == "POST" else None
+
+
 @require_GET
 @never_cache
 @record_required
@@ -76,7 +81,7 @@ def _standing(pec: PecRequest | None) -> dict[str, object]:
 @own_request
 def accept(request: HttpRequest, pec: PecRequest) -> HttpResponse:
     """The conditions, and **Accetta**."""
-    form = AcceptForm(request.POST or None)
+    form = AcceptForm(posted(request))
     if request.method == "POST" and form.is_valid():
         return _decide(request, pec, "accept", _("Hai accettato la casella %(address)s: ora il gestore la attiva."))
     if pec.status != Status.NON_ATTIVO or pec.accepted_at:
@@ -142,7 +147,7 @@ def change_recovery(request: HttpRequest, pec: PecRequest) -> HttpResponse:
         raise Http404
     if request.method == "POST" and not ratelimit.consume(request, action="reauthenticate", user=request.user):
         return render(request, "429.html", status=429)
-    form = RecoveryEmailForm(request.POST or None, pec_request=pec, user=cast(User, request.user))
+    form = RecoveryEmailForm(posted(request), pec_request=pec, user=cast(User, request.user))
     if request.method == "POST" and form.is_valid():
         try:
             change = recovery.ask(pec.pk, form.cleaned_data["email"], cast(User, request.user), Actor.of(request))

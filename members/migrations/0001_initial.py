@@ -4,6 +4,7 @@ import django.contrib.auth.models
 import django.contrib.auth.validators
 import django.contrib.postgres.fields
 import django.db.models.deletion
+import django.db.models.functions.text
 import django.db.models.functions.datetime
 import django.utils.timezone
 from django.conf import settings
@@ -167,7 +168,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='member',
-            index=models.Index(fields=['personal_email'], name='member_email'),
+            index=models.Index(django.db.models.functions.text.Upper('personal_email'), name='member_email'),
         ),
         migrations.AddConstraint(
             model_name='staffrole',

@@ -133,7 +133,7 @@ class PecRequestAdmin(admin.ModelAdmin[PecRequest]):
         pec = get_object_or_404(self.get_queryset(request), pk=pk)
         require_permission(request, PERMISSIONS[act], pec)
         row = next((m for m in acts_for(request, pec) if m.act == act), None)
-        form = ReasonForm(request.POST or None) if row and row.reason_wanted else None
+        form = ReasonForm(request.POST if request.method == "POST" else None) if row and row.reason_wanted else None
         if request.method == "POST" and (form is None or form.is_valid()):
             return self._act(request, pec, act, form.cleaned_data["reason"] if form else "")
         if row is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils.translation import gettext as _
 from django_scopes import scope
 
+from audit import log
 from audit.actors import Actor
+from audit.models import LogEntry
 from members.importing import import_albo
 from members.models import Member, Ordine, StaffRole, User
 from pec_requests import eligibility, engine, lifecycle
 from pec_requests.models import PecDomain, PecRequest
-from pec_requests.states import Status
+from pec_requests.states import IllegalMove, Status
 
 PASSWORD = "Prova-Albo-2026"  # noqa: S105  (invented, shown on screen, and only where DEBUG is on)
 DATA = Path(settings.BASE_DIR) / "tests" / "data"
@@ -56,6 +59,7 @@ WAY_TO: dict[str, list[str]] = {
     Status.CESSATO: ["accept", "close"],
 }
 WITHOUT = "SENZA RICHIESTA"
+SEEDED = "demo.seeded"
 
 
 class Command(BaseCommand):
@@ -114,11 +118,11 @@ def first_candidates(count: int) -> list[Member]:
 
 
 def show_states() -> Iterator[tuple[Member, str]]:
-    """One member for each state, with an account, brought there as in real life."""
-    shown = Member.objects.filter(user__username__startswith="demo-").order_by("user__username")
-    if not shown.exists():
+    """One member for each state, with an account, brought there as in real life; once: a demo keeps its data."""
+    if not LogEntry.objects.filter(action=SEEDED).exists():
         arrange()
-    for member in shown:
+        log.record(SEEDED, DEMO)
+    for member in Member.objects.filter(user__username__startswith="demo-").order_by("user__username"):
         yield member, _state(member)
 
 
@@ -135,22 +139,25 @@ def _state(member: Member) -> str:
 
 
 def arrange() -> None:
-    """Make requests, let the worker's engine carry them out, and decide what leads to each state."""
-    people = first_candidates(len(WAY_TO) + 1)
-    waiting = (
-        eligibility.without_pec().filter(email_problem="email_missing", tax_code_mismatch=False).order_by("tax_code")
-    )
-    domain = PecDomain.objects.get(name="tsrm.org")
-    chosen = people[1:]
-    for number, member in enumerate([people[0], *waiting[:1], *chosen]):
+    """Make requests, let the worker's engine carry them out, and decide what leads to each state.
+
+    Whoever was interrupted here goes on from where it was: what is there already is not done again.
+    """
+    poor = Member.objects.filter(eligibility.enrolled(), email_problem="email_missing", tax_code_mismatch=False)
+    usable = Member.objects.filter(eligibility.enrolled(), email_problem="", own_pec="", tax_code_mismatch=False)
+    waiting, *people = [*poor.order_by("tax_code")[:1], *usable.order_by("tax_code")[: len(WAY_TO) + 1]]
+    idle, *chosen = people
+    for number, member in enumerate([idle, waiting, *chosen]):
         give_account(member, f"demo-{number}")
-    requests = lifecycle.request_pec([m.pk for m in [*waiting[:1], *chosen]], domain, DEMO).created
-    by_member = {r.member_id: r.pk for r in requests}
+    requested = [waiting, *chosen]
+    newly = [m.pk for m in requested if not m.pec_requests.exists()]
+    lifecycle.request_pec(newly, PecDomain.objects.get(name="tsrm.org"), DEMO)
     engine.run()
     for step in range(max(map(len, WAY_TO.values()))):
         for member, acts in zip(chosen, WAY_TO.values(), strict=True):
             if step < len(acts):
-                lifecycle.decide([by_member[member.pk]], acts[step], DEMO, reason=_("dati di prova"))
+                with suppress(IllegalMove):  # a step already behind
+                    lifecycle.decide([member.pec_requests.get().pk], acts[step], DEMO, reason=_("dati di prova"))
         engine.run()
 
 

@@ -1,4 +1,4 @@
-"""The Chromium that the browser tests drive: found, or else installed by `python -m tests.browser`."""
+"""The Chromium that the browser tests drive: found, or else installed by `python -m tests.chromium`."""
 
 import os
 import shutil

@@ -1,0 +1,62 @@
+"""Chromium, and the demo it visits. Everything here is one demo's, so it runs in one worker of xdist, first of all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests import chromium
+from tests.browser.demo import Demo, running_demo
+from tests.browser.people import PATIENCE, Person
+
+HERE = Path(__file__).parent
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Together and first: what they have started can then be ended, and the other workers do the rest meanwhile."""
+    ours = [item for item in items if item.path.is_relative_to(HERE)]
+    for item in ours:
+        item.add_marker(pytest.mark.browser)
+        item.add_marker(pytest.mark.slow)
+        item.add_marker(pytest.mark.xdist_group("browser"))
+    items[:] = ours + [item for item in items if item not in ours]
+
+
+@pytest.fixture(scope="package")
+def demo() -> Iterator[Demo]:
+    with running_demo() as demo:
+        yield demo
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Ended with this package: while Playwright runs, Django takes this thread for an asynchronous one."""
+    program = chromium.find()
+    assert program, "no Chromium: python -m tests.chromium"
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def person(browser: Browser, demo: Demo) -> Iterator[Callable[..., Person]]:
+    """Call it for a new person, who has just opened a browser."""
+    expect.set_options(timeout=PATIENCE)
+    people: list[Person] = []
+
+    def arrive(*, javascript: bool = True) -> Person:
+        people.append(Person(browser, demo, javascript=javascript))
+        return people[-1]
+
+    yield arrive
+    wrong = [what for one in people for what in one.wrong()]
+    for one in people:
+        one.leave()
+    assert not wrong

@@ -1,0 +1,92 @@
+"""What the visits to pages need of the demo's data, read off its pages as a person would."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import cache
+
+from playwright.sync_api import APIRequestContext
+
+from tests.browser.demo import Demo, link_in
+from tests.browser.page_list import FEDERATION, OFFICE
+from tests.browser.people import Person
+
+UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+
+
+class Known:
+    """From the words of ``page_list`` to the arguments of an address."""
+
+    def __init__(self, demo: Demo, person_of: Callable[[str], Person]) -> None:
+        self._demo, self._person_of = demo, person_of
+        self.one = cache(self._one)
+
+    def arguments(self, words: str) -> list[str]:
+        """``request:ATTIVO/suspend`` is two arguments; a word that is nothing known stands for itself."""
+        return [self.one(*word.partition(":")[::2]) for word in words.split("/") if word]
+
+    def _one(self, kind: str, state: str) -> str:
+        match kind:
+            case "member" | "request":
+                model = {"member": "members/member", "request": "pec_requests/pecrequest"}[kind]
+                code = self._demo.account(state).username
+                return self._find(OFFICE, f"/admin/{model}/?q={code}", rf"/admin/{model}/(\d+)/change/")
+            case "pec":
+                return self._find(state, "/utente/scheda-anagrafica/richieste-pec/", rf"/({UUID})/")
+            case "operation":
+                return self._row(OFFICE, "pec_requests/provideroperation")
+            case "ordine" | "albo" | "user":
+                return self._row(FEDERATION, f"members/{kind}")
+            case "pecdomain" | "providerhealth":
+                return self._row(FEDERATION, f"pec_requests/{kind}")
+            case "invitation":
+                return self._invitation()
+            case "confirmation":
+                return self._confirmation()
+        return kind
+
+    def _row(self, who: str, model: str) -> str:
+        return self._find(who, f"/admin/{model}/", rf"/admin/{model}/(\d+)/change/")
+
+    def _find(self, who: str, address: str, pattern: str) -> str:
+        found = re.search(pattern, self._http(who).get(address).text())
+        assert found, f"{address} has no {pattern} for {who}"
+        return found[1]
+
+    def _http(self, who: str) -> APIRequestContext:
+        """The requests of somebody signed in, without drawing pages."""
+        return self._person_of(who).context.request
+
+    def _post(self, who: str, address: str, **fields: str) -> None:
+        """A form, filled in and sent."""
+        http = self._http(who)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', http.get(address).text())
+        assert token
+        form = fields | {"csrfmiddlewaretoken": token[1]}
+        assert http.post(address, form=form).ok
+
+    def _invitation(self) -> str:
+        """Of the member who has been refused nothing and asked for nothing: one more invitation does no harm."""
+        member, before = self._email("SENZA RICHIESTA")
+        self._post(OFFICE, f"/admin/members/member/{member}/invito/")
+        mail = self._demo.mail(before[0], "", before=before[1])
+        return link_in(mail, "/invito/").rstrip("/").rpartition("/")[2]
+
+    def _confirmation(self) -> str:
+        """Of a new recovery e-mail that waits for its confirmation."""
+        pec = self.one("pec", "ATTIVO")
+        email = f"nuova-{pec[:8]}@example.com"
+        before = len(self._demo.mails(email))
+        password = self._demo.account("ATTIVO").password
+        self._post("ATTIVO", f"/utente/scheda-anagrafica/pec/{pec}/email-recupero/", email=email, password=password)
+        mail = self._demo.mail(email, "", before=before)
+        return link_in(mail, "/conferma-email/").rstrip("/").rpartition("/")[2]
+
+    def _email(self, state: str) -> tuple[str, tuple[str, int]]:
+        """The member's row, and the address with the number of mails it has had."""
+        member = self.one("member", state)
+        page = self._http(OFFICE).get(f"/admin/members/member/{member}/change/").text()
+        found = re.search(r'name="personal_email" value="([^"]+)"', page)
+        assert found
+        return member, (found[1], len(self._demo.mails(found[1])))

@@ -1,0 +1,90 @@
+"""What holds for every page a person can open: it can be read by everybody, on a telephone too, and nothing in it fails."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import axe_playwright_python
+from playwright.sync_api import ConsoleMessage, Page, Request, Response
+
+DESK = {"width": 1280, "height": 900}
+PHONE = {"width": 390, "height": 844}
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+_AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
+_OPTIONS = json.dumps(
+    {"runOnly": RULES, "resultTypes": ["violations"], "iframes": False, "elementRef": False, "ancestry": False}
+)
+_FACTS = """() => ({
+    lang: document.documentElement.lang,
+    title: document.title.trim(),
+    headings: [...document.querySelectorAll("h1")].filter((h) => h.checkVisibility()).length,
+    mains: document.querySelectorAll("main, [role=main]").length,
+    wide: document.documentElement.scrollWidth - window.innerWidth,
+})"""
+
+
+class Watch:
+    """Listens to a page from its opening on, and tells what went wrong in it."""
+
+    def __init__(self, page: Page, hosts: set[str]) -> None:
+        self._hosts = hosts
+        self._wrong: list[str] = []
+        page.on("console", self._console)
+        page.on("pageerror", lambda error: self._wrong.append(f"error in a script: {error}"))
+        page.on("requestfailed", self._failed)
+        page.on("response", self._response)
+        page.on("request", self._request)
+
+    def take(self) -> list[str]:
+        """What has gone wrong since the last time."""
+        wrong, self._wrong = self._wrong, []
+        return wrong
+
+    def _console(self, message: ConsoleMessage) -> None:
+        # Chromium says so of the page itself, whose status is another matter.
+        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+            self._wrong.append(f"console: {message.text}")
+
+    def _failed(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # left behind by going on to another page
+            self._wrong.append(f"{request.url} failed: {request.failure}")
+
+    def _response(self, response: Response) -> None:
+        if response.status >= 400 and not response.request.is_navigation_request():
+            self._wrong.append(f"{response.url} answered {response.status}")
+
+    def _request(self, request: Request) -> None:
+        parts = urlsplit(request.url)
+        if parts.scheme in ("http", "https") and parts.netloc not in self._hosts:
+            self._wrong.append(f"{request.url} is of somebody else")
+
+
+def examine(page: Page) -> list[str]:
+    """What is wrong with the page as it stands, on a desk and on a telephone; empty when nothing is."""
+    wrong: list[str] = []
+    for size in (PHONE, DESK):
+        page.set_viewport_size(size)
+        facts = page.evaluate(_FACTS)
+        told = [f"{rule} {places}" for rule, places in _violations(page)]
+        told += ["its language is not said"] if facts["lang"] != "it" else []
+        told += ["no title"] if not facts["title"] else []
+        told += [f"{facts['headings']} main headings"] if facts["headings"] != 1 else []
+        told += [f"{facts['mains']} main parts"] if facts["mains"] != 1 else []
+        told += [f"{facts['wide']} px too wide"] if facts["wide"] > 0 else []
+        wrong += [f"at {size['width']} px: {what}" for what in told]
+    return wrong
+
+
+def _violations(page: Page) -> list[tuple[str, list[Any]]]:
+    """axe, brought in from outside the page: its policy lets no such script in, and stays in force."""
+    if not page.evaluate("() => 'axe' in window"):
+        page.evaluate(_axe())
+    found = page.evaluate(f"() => axe.run(document, {_OPTIONS})")
+    return [(v["id"], [node["target"] for node in v["nodes"]][:5]) for v in found["violations"]]
+
+
+@cache
+def _axe() -> str:
+    return _AXE.read_text()

@@ -1,0 +1,158 @@
+"""Every address of the portal and who opens it there, or why it is no page. An address that is not here fails a test.
+
+Arguments are words for what the demo's own data have: see ``known.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+VISITOR = "visitatore"
+FEDERATION, OFFICE, OTHER_OFFICE = "admin", "ordine.marche", "ordine.umbria"
+STATES = ("RICHIESTA", "NON_ATTIVO", "ATTIVO", "SOSPESO", "RIFIUTATO", "ANNULLATO", "CESSATO")
+WITHOUT = "SENZA RICHIESTA"
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who opens a page, of what, and the status it answers with."""
+
+    who: str
+    of: str = ""
+    status: int = 200
+    query: str = ""
+
+
+def _by_each(*people: str) -> list[Visit]:
+    return [Visit(who) for who in people]
+
+
+def _own(*states: str, status: int = 200) -> list[Visit]:
+    """Members with a request in each of these states, each of their own."""
+    return [Visit(state, f"pec:{state}", status) for state in states]
+
+
+_PORTAL: dict[str, list[Visit]] = {
+    "home": _by_each(VISITOR, "ATTIVO", OFFICE),
+    "account_login": _by_each(VISITOR),
+    "account_logout": _by_each("ATTIVO"),
+    "account_inactive": _by_each(VISITOR),
+    "mfa_index": _by_each("ATTIVO", OFFICE),
+    "mfa_reauthenticate": _by_each("ATTIVO"),
+    "mfa_activate_totp": _by_each("ATTIVO", OFFICE),
+    "account_reauthenticate": _by_each("ATTIVO"),
+    "account_change_password": _by_each("ATTIVO"),
+    "account_set_password": _by_each(VISITOR),
+    "privacy": _by_each(VISITOR),
+    "accessibility": _by_each(VISITOR, "ATTIVO"),
+    "members:home": _by_each("ATTIVO"),
+    "members:record": _by_each(WITHOUT, "RICHIESTA", "ATTIVO", OFFICE),
+    "members:first_access": _by_each(VISITOR),
+    "members:password_forgotten": _by_each(VISITOR),
+    "members:password_link_sent": _by_each(VISITOR),
+    "members:invitation": [Visit(VISITOR, "invitation"), Visit(VISITOR, "nothing", 410)],
+    "members:password_link": [Visit(VISITOR, "nothing", 410)],
+    "members:new_password": [Visit(VISITOR, status=200), Visit("ATTIVO", status=410)],
+    "pec_requests:list": _by_each(WITHOUT, *STATES, OFFICE),
+    "pec_requests:panel": [*_own(*STATES), Visit(WITHOUT, "pec:ATTIVO", 404)],
+    "pec_requests:accept": [*_own("NON_ATTIVO"), Visit("ATTIVO", "pec:NON_ATTIVO", 404)],
+    "pec_requests:refuse": _own("NON_ATTIVO"),
+    "pec_requests:change-recovery": [*_own("RICHIESTA", "ATTIVO", "SOSPESO"), *_own("CESSATO", status=404)],
+    "pec_requests:reset-password": _own("ATTIVO"),
+    "pec_requests:confirm-recovery": [Visit(VISITOR, "confirmation"), Visit(VISITOR, "nothing", 410)],
+}
+
+_OFFICE: dict[str, list[Visit]] = {
+    "index": _by_each(OFFICE, FEDERATION),
+    "login": _by_each(OFFICE, VISITOR, "ATTIVO"),
+    "logout": _by_each(OFFICE),
+    "password_change": _by_each(OFFICE),
+    "app_list": [Visit(OFFICE, "members"), Visit(OFFICE, "pec_requests"), Visit(FEDERATION, "pec_requests")],
+    "members_member_changelist": [
+        *_by_each(OFFICE, FEDERATION),
+        Visit(OFFICE, query="?q=nessuno"),
+        Visit(OFFICE, query="?q=ab&pec=senza&p=1"),
+    ],
+    "members_member_add": _by_each(OFFICE),
+    "members_member_change": [
+        *(Visit(OFFICE, f"member:{state}") for state in (WITHOUT, "RICHIESTA", "ATTIVO", "CESSATO")),
+        Visit(OTHER_OFFICE, "member:ATTIVO"),  # Django's own answer: the first page, with a warning
+    ],
+    "members_member_history": [Visit(OFFICE, "member:ATTIVO")],
+    "members_member_request_pec": [Visit(OFFICE, query="?tutti=1"), Visit(OFFICE, query="?ids=0")],
+    "members_member_invite": [Visit(OFFICE, f"member:{WITHOUT}"), Visit(OTHER_OFFICE, "member:ATTIVO", 404)],
+    "members_member_code": [Visit(OFFICE, "member:RICHIESTA")],
+    "members_member_delete": [Visit(OFFICE, "member:ATTIVO", 403)],
+    "pec_requests_pecrequest_changelist": [*_by_each(OFFICE, FEDERATION), Visit(OFFICE, query="?attenzione=si")],
+    "pec_requests_pecrequest_change": [Visit(OFFICE, f"request:{state}") for state in STATES],
+    "pec_requests_pecrequest_history": [Visit(OFFICE, "request:ATTIVO")],
+    "pec_requests_pecrequest_act": [
+        Visit(OFFICE, "request:NON_ATTIVO/cancel"),
+        Visit(OFFICE, "request:ATTIVO/suspend"),
+        Visit(OFFICE, "request:ATTIVO/close"),
+        Visit(OFFICE, "request:SOSPESO/resume"),
+        Visit(OFFICE, "request:ATTIVO/nothing", 404),
+    ],
+    "pec_requests_provideroperation_changelist": _by_each(OFFICE),
+    "pec_requests_provideroperation_change": [Visit(OFFICE, "operation")],
+    "pec_requests_provideroperation_history": [Visit(OFFICE, "operation")],
+    "pec_requests_provideroperation_retry": [Visit(OFFICE, "operation")],
+    "pec_requests_provideroperation_drop": [Visit(OFFICE, "operation")],
+    "pec_requests_providerhealth_changelist": _by_each(FEDERATION),
+    "pec_requests_providerhealth_change": [Visit(FEDERATION, "providerhealth")],
+    "auth_user_password_change": [Visit(FEDERATION, "user")],
+}
+for _model in ("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain"):
+    _row = _model.rpartition("_")[2]
+    _OFFICE |= {
+        f"{_model}_changelist": [Visit(FEDERATION), Visit(OFFICE, status=403)],
+        f"{_model}_add": _by_each(FEDERATION),
+        f"{_model}_change": [Visit(FEDERATION, _row)],
+        f"{_model}_history": [Visit(FEDERATION, _row)],
+    }
+
+PAGES = _PORTAL | {f"admin:{name}": visits for name, visits in _OFFICE.items()}
+
+_NOBODY_MAY = "nobody may, so that no button leads there; the answer is the 403 of admin:members_member_delete"
+NO_PAGES = {
+    "healthz": "for machines",
+    "readyz": "for machines",
+    "metrics": "for machines",
+    "pec_requests:status": "a part of pec_requests:list, asked for by it",
+    "pec_requests:panel-status": "a part of pec_requests:panel, asked for by it",
+    "mfa_authenticate": "only between password and second factor: in the walk of the second factor",
+    "mfa_deactivate_totp": "only with a second factor: in the walk of the second factor",
+    "mfa_view_recovery_codes": "only with a second factor: in the walk of the second factor",
+    "mfa_generate_recovery_codes": "only with a second factor: in the walk of the second factor",
+    "mfa_download_recovery_codes": "a file",
+    "admin:password_change_done": "nothing leads there: admin:password_change goes to the portal's own page",
+    "admin:autocomplete": "for scripts",
+    "admin:jsi18n": "a script",
+    "admin:view_on_site": "no object of ours has such an address",
+    **{
+        f"admin:{model}_delete": _NOBODY_MAY
+        for model in (
+            *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
+            *("pec_requests_provideroperation", "pec_requests_providerhealth"),
+        )
+    },
+    **{
+        f"admin:{model}_add": _NOBODY_MAY
+        for model in ("pec_requests_pecrequest", "pec_requests_provideroperation", "pec_requests_providerhealth")
+    },
+    "admin:pec_requests_providerhealth_history": "one row, that the system writes: no button leads there",
+}
+
+# The sandbox has another resolver, and another project's settings.
+SANDBOX = {
+    "": 200,
+    "login/?tab=gestisci": 200,
+    "login/?versione=accessibile": 200,
+    "reset-password/": 200,
+    "reset-password/inviato/": 200,
+    "password/nessuno/": 404,
+    "non-esiste/": 404,
+    "_sandbox/mail/": 200,
+    "_sandbox/mail/?to=nessuno@example.com": 200,
+    "_sandbox/mail/0/": 404,
+}

@@ -1,0 +1,227 @@
+"""The permission matrix: every address of the portal by every role, for an object of one's own and of others.
+
+Built from the URL resolver: a new page without a row fails. After every request that is not allowed, nothing changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib import admin
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django_scopes import scopes_disabled
+
+from members.models import Member, Ordine, StaffRole, User
+from pec_requests import lifecycle
+from pec_requests.models import PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange
+from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff
+from tests.pec_requests.conftest import STAFF
+
+pytestmark = pytest.mark.django_db
+
+# Expected answers to GET, by role: nobody, the member, another member, staff here (operatore), staff elsewhere, admin.
+ROLES = ("visitor", "owner", "stranger", "staff", "other_staff", "federation")
+ALL = (200,) * 6
+SIGNED_IN = (302, 200, 200, 200, 200, 200)
+OWN_RECORD = (302, 200, 200, 200, 200, 200)  # an account without a record is told whose page this is
+OWN_REQUEST = (302, 200, 404, 404, 404, 404)
+OWN_REQUEST_MOVED_ON = (302, 302, 404, 404, 404, 404)  # the request is not where this act starts: shown where it is
+OFFICE = (302, 302, 302, 200, 200, 200)
+OFFICE_HERE = (302, 302, 302, 200, 404, 200)
+OFFICE_HERE_OR_GONE = (302, 302, 302, 200, 302, 200)  # Django's "does not exist" is a redirect with a message
+FEDERATION = (302, 302, 302, 403, 403, 200)
+NOBODY = (302, 302, 302, 403, 403, 403)
+REDIRECT = (302,) * 6
+ACCOUNT = (302, 200, 200, 200, 200, 200)
+
+PAGES: dict[str, tuple[int, ...]] = {
+    "home": ALL,
+    "account_login": (200, 302, 302, 302, 302, 302),
+    "account_logout": (302, 200, 200, 200, 200, 200),
+    "account_inactive": ALL,
+    "account_reauthenticate": ACCOUNT,
+    "account_change_password": ACCOUNT,
+    "account_set_password": REDIRECT,
+    "privacy": ALL,
+    "accessibility": ALL,
+    "healthz": ALL,
+    "readyz": ALL,
+    "metrics": ALL,
+    "members:home": REDIRECT,
+    "members:record": OWN_RECORD,
+    "members:first_access": ALL,
+    "members:password_forgotten": ALL,
+    "members:password_link_sent": ALL,
+    "members:invitation": (410,) * 6,
+    "members:password_link": (410,) * 6,
+    "members:new_password": (410,) * 6,
+    "pec_requests:list": OWN_RECORD,
+    "pec_requests:status": OWN_REQUEST,
+    "pec_requests:accept": OWN_REQUEST_MOVED_ON,
+    "pec_requests:refuse": OWN_REQUEST_MOVED_ON,
+    "pec_requests:panel": OWN_REQUEST,
+    "pec_requests:panel-status": OWN_REQUEST,
+    "pec_requests:change-recovery": OWN_REQUEST,
+    "pec_requests:reset-password": OWN_REQUEST,
+    "pec_requests:confirm-recovery": (410,) * 6,
+    "admin:index": OFFICE,
+    "admin:login": (302,) * 6,
+    "admin:logout": OFFICE,
+    "admin:password_change": REDIRECT,
+    "admin:password_change_done": OFFICE,
+    "admin:app_list": OFFICE,
+    "admin:jsi18n": OFFICE,
+    "admin:autocomplete": NOBODY,
+    "admin:view_on_site": (302, 302, 302, 404, 404, 404),
+    "admin:members_member_request_pec": OFFICE,
+    "admin:members_member_invite": OFFICE_HERE,
+    "admin:members_member_code": OFFICE_HERE,
+    "admin:members_member_changelist": OFFICE,
+    "admin:members_member_add": OFFICE,
+    "admin:members_member_change": OFFICE_HERE_OR_GONE,
+    "admin:members_member_history": OFFICE_HERE_OR_GONE,
+    "admin:members_member_delete": NOBODY,
+    "admin:pec_requests_pecrequest_act": OFFICE_HERE,
+    "admin:pec_requests_pecrequest_changelist": OFFICE,
+    "admin:pec_requests_pecrequest_add": NOBODY,
+    "admin:pec_requests_pecrequest_change": OFFICE_HERE_OR_GONE,
+    "admin:pec_requests_pecrequest_history": OFFICE_HERE_OR_GONE,
+    "admin:pec_requests_pecrequest_delete": NOBODY,
+    "admin:pec_requests_provideroperation_retry": OFFICE_HERE,
+    "admin:pec_requests_provideroperation_drop": OFFICE_HERE,
+    "admin:pec_requests_provideroperation_changelist": OFFICE,
+    "admin:pec_requests_provideroperation_add": NOBODY,
+    "admin:pec_requests_provideroperation_change": OFFICE_HERE_OR_GONE,
+    "admin:pec_requests_provideroperation_history": OFFICE_HERE_OR_GONE,
+    "admin:pec_requests_provideroperation_delete": NOBODY,
+    # allauth's second factor: its own pages, for whoever is signed in; the exact answers are its tests' business.
+    **dict.fromkeys(
+        (
+            "mfa_index",
+            "mfa_authenticate",
+            "mfa_reauthenticate",
+            "mfa_activate_totp",
+            "mfa_deactivate_totp",
+            "mfa_view_recovery_codes",
+            "mfa_generate_recovery_codes",
+            "mfa_download_recovery_codes",
+        ),
+        (),
+    ),
+}
+FEDERATION_MODELS = (
+    "members_ordine",
+    "members_albo",
+    "members_user",
+    "pec_requests_pecdomain",
+    "pec_requests_providerhealth",
+)
+for _model in FEDERATION_MODELS:
+    for _page in ("changelist", "add", "change", "history", "delete"):
+        PAGES[f"admin:{_model}_{_page}"] = FEDERATION
+    PAGES[f"admin:{_model}_delete"] = NOBODY
+PAGES["admin:pec_requests_providerhealth_add"] = NOBODY
+PAGES["admin:auth_user_password_change"] = FEDERATION
+
+
+class World:
+    """One member of one Ordine with a request, and everybody who may try to get at it."""
+
+    def __init__(self) -> None:
+        with scopes_disabled():
+            self.owner: Member = MemberFactory()
+            here: Ordine = self.owner.ordine
+            elsewhere: Ordine = OrdineFactory()
+            domain = PecDomain.objects.get(name="tsrm.org")
+            self.pec = lifecycle.request_pec([self.owner.pk], domain, STAFF).created[0]
+            self.operation = self.pec.operations.get()
+            self.users: dict[str, User | None] = {
+                "visitor": None,
+                "owner": self.owner.user,
+                "stranger": MemberFactory(ordine=here).user,
+                "staff": staff(here, StaffRole.Role.OPERATORE),
+                "other_staff": staff(elsewhere, StaffRole.Role.RESPONSABILE),
+                "federation": UserFactory(is_superuser=True, is_staff=True),
+            }
+
+    def arguments(self, name: str) -> list[Any]:
+        """The arguments of an address, about this request and its member."""
+        match name:
+            case "members:invitation" | "members:password_link" | "pec_requests:confirm-recovery":
+                return ["inventato"]
+            case "admin:pec_requests_pecrequest_act":
+                return [self.pec.pk, "cancel"]
+            case "admin:app_list":
+                return ["members"]
+            case "admin:view_on_site":
+                return [1, self.owner.pk]
+            case "admin:auth_user_password_change":
+                return [self.users["staff"].pk]  # type: ignore[union-attr]
+            case "admin:members_ordine_change" | "admin:members_ordine_history" | "admin:members_ordine_delete":
+                return [self.owner.ordine_id]
+            case _ if name.startswith("pec_requests:") and name != "pec_requests:list":
+                return [self.pec.public_id]
+            case _ if "member_" in name and not name.endswith(("changelist", "add", "request_pec")):
+                return [self.owner.pk]
+            case _ if name.count("_") > 1 and name.endswith(("_change", "_history", "_delete", "_retry", "_drop")):
+                return [self._pk(name)]
+        return []
+
+    def _pk(self, name: str) -> int:
+        model = next(m for m in admin.site._registry if f"{m._meta.app_label}_{m._meta.model_name}_" in name)
+        with scopes_disabled():
+            wanted = {PecRequest: self.pec, ProviderOperation: self.operation}.get(model)
+            row = wanted or model._default_manager.order_by("pk").first()
+        assert row is not None
+        return int(row.pk)
+
+    def state(self) -> list[Any]:
+        """What a request that is refused must leave as it was."""
+        with scopes_disabled():
+            models = (Member, PecRequest, ProviderOperation, RecoveryEmailChange, StaffRole, Ordine)
+            return [sorted(map(repr, model._default_manager.values_list())) for model in models]
+
+
+def names() -> Iterator[str]:
+    def walk(resolver: URLResolver, prefix: str) -> Iterator[str]:
+        for pattern in resolver.url_patterns:
+            if isinstance(pattern, URLResolver):
+                yield from walk(pattern, f"{prefix}{pattern.namespace}:" if pattern.namespace else prefix)
+            elif isinstance(pattern, URLPattern) and pattern.name:
+                yield f"{prefix}{pattern.name}"
+
+    return walk(get_resolver(), "")
+
+
+def test_every_address_has_its_row() -> None:
+    assert set(names()) == set(PAGES)
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_matrix(world: World, role: str) -> None:
+    client = Client()
+    wrong = []
+    for name, expected in PAGES.items():
+        if not expected:
+            continue
+        if user := world.users[role]:
+            client.force_login(user)
+        url = reverse(name, args=world.arguments(name))
+        answer = client.get(url).status_code
+        wanted = expected[ROLES.index(role)]
+        if answer != wanted:
+            wrong.append(f"GET {name} as {role}: {answer}, not {wanted}")
+        if wanted in (403, 404) or (wanted == 302 and name.startswith(("admin:", "pec_requests:")) and role != "owner"):
+            before = world.state()
+            refused = client.post(url, {"reason": "x", "conditions": "on", "status": "ATTIVO"}).status_code
+            if refused not in (302, 403, 404, 405) or world.state() != before:
+                wrong.append(f"POST {name} as {role}: {refused}, or something changed")
+    assert not wrong, "\n".join(wrong)
