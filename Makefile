@@ -14,7 +14,7 @@ INSTALL := $(PY) -m pip install -qq --disable-pip-version-check --no-warn-script
 COMPILE := $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help demo test lint bench audit requirements
+.PHONY: help demo test lint audit requirements
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -39,9 +39,6 @@ lint: .venv/.dev
 	.venv/bin/lint-imports
 	$(PY) -m djlint --check --lint --quiet templates aruba_sandbox
 	$(PY) manage.py makemigrations --check --dry-run
-
-bench: .venv/.dev
-	@exec $(PY) -m bench $(ARGS)
 
 audit: .venv/.dev
 	$(PY) -m pip_audit --require-hashes --disable-pip -r requirements.txt -r requirements-demo.txt

@@ -45,6 +45,11 @@ def order_fault(request: HttpRequest) -> object:
     return fault.as_json()
 
 
+def list_faults(_request: HttpRequest) -> object:
+    """What will still go wrong."""
+    return [fault.as_json() for fault in faults.PLAN.waiting()]
+
+
 def clear_faults(_request: HttpRequest) -> object:
     """Let nothing go wrong any more."""
     faults.PLAN.clear()
@@ -106,7 +111,7 @@ def advance_clock(request: HttpRequest) -> object:
 def urls() -> list[URLPattern]:
     """The controls' addresses."""
     return [
-        path("_sandbox/faults", control(POST=order_fault, DELETE=clear_faults)),
+        path("_sandbox/faults", control(GET=list_faults, POST=order_fault, DELETE=clear_faults)),
         path("_sandbox/accounts", control(GET=list_accounts)),
         path("_sandbox/calls", control(GET=count_calls)),
         path("_sandbox/reset", control(POST=reset)),

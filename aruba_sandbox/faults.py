@@ -76,6 +76,11 @@ class Plan:
         with self._lock:
             self._faults.clear()
 
+    def waiting(self) -> list[Fault]:
+        """Those that will still strike."""
+        with self._lock:
+            return list(self._faults)
+
     def draw(self, call: str) -> list[Fault]:
         """What goes wrong with this call now: any delays, and the first other fault. Each is one time less."""
         if not self._faults:

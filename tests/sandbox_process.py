@@ -47,6 +47,10 @@ class SandboxProcess:
         order = {"call": call, "kind": kind, "value": value, "probability": probability, "times": times}
         self._control("POST", "faults", json=order)
 
+    def faults_left(self) -> int:
+        """How many of the faults will still strike: none means that the last one has begun."""
+        return len(self._control("GET", "faults"))
+
     def clear_faults(self) -> None:
         """Let nothing go wrong any more."""
         self._control("DELETE", "faults")

@@ -45,7 +45,7 @@ class Watch:
     def _console(self, message: ConsoleMessage) -> None:
         # Chromium says so of the page itself, whose status is another matter.
         if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
-            self._wrong.append(f"console: {message.text}")
+            self._wrong.append(f"console: {message.text[:300]}")
 
     def _failed(self, request: Request) -> None:
         if request.failure != "net::ERR_ABORTED":  # left behind by going on to another page
