@@ -37,7 +37,7 @@ lint: .venv/.dev
 	$(PY) -m mypy
 	$(PY) -m mypy --config-file mypy-sandbox.ini
 	.venv/bin/lint-imports
-	$(PY) -m djlint --check --lint --quiet templates aruba_sandbox
+	$(PY) -m djlint --check --lint templates aruba_sandbox
 	$(PY) manage.py makemigrations --check --dry-run
 
 audit: .venv/.dev
