@@ -31,7 +31,7 @@ def test_the_image_copies_what_there_is() -> None:
         cwd=REPOSITORY, capture_output=True, text=True, check=True,
     ).stdout.splitlines()  # fmt: skip
     folders = {path.partition("/")[0] for path in tracked if "/" in path}
-    needed = folders - {".ci", "tests", "bench", "data", "docs"}
+    needed = folders - {".ci", "tests", "data", "docs"}
     assert needed <= copied()
 
 
@@ -94,7 +94,7 @@ def test_web_and_the_others_have_the_same_settings() -> None:
         assert SERVICES[name]["environment"] == SERVICES["web"]["environment"]
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lint", "bench", "audit", "requirements"])
+@pytest.mark.parametrize("target", ["demo", "test", "lint", "audit", "requirements"])
 def test_make_knows_the_target(target: str) -> None:
     done = subprocess.run(["make", "--dry-run", target], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -133,6 +133,7 @@ def test_two_senders_do_not_meet(to_outbox: None) -> None:
             cursor.execute("SELECT pg_advisory_lock(%s)", [mail._SENDER_LOCK])
             held.set()
             over.wait(timeout=20)
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [mail._SENDER_LOCK])
         connection.close()
 
     thread = threading.Thread(target=other_sender)
