@@ -49,7 +49,6 @@ INSTALLED_APPS = [
     "csp",
     "django_htmx",
     "django_structlog",
-    "health_check",
     "post_office",
 ]
 
