@@ -1,4 +1,4 @@
-"""Writing the log: ``record`` for one act, ``record_many`` for a set; and the words of each action."""
+"""Writing the log: ``record`` for one act, ``record_many`` for a set."""
 
 from __future__ import annotations
 
@@ -6,27 +6,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db import models
-from django.utils.functional import Promise
 
 from audit.actors import Actor
 from audit.models import LogEntry
-
-_SENTENCES: dict[str, str | Promise] = {}
-
-
-def register(sentences: dict[str, str | Promise]) -> None:
-    """Each app says, when it is ready, how its actions read: ``{"pec.accepted": _("Casella {address} accettata")}``."""
-    _SENTENCES.update(sentences)
-
-
-def sentence(action: str, detail: dict[str, Any]) -> str:
-    """The words of an action with its details filled in; the bare action where nobody registered words."""
-    return str(_SENTENCES.get(action, action)).format_map(_Blank(detail))
-
-
-class _Blank(dict[str, Any]):
-    def __missing__(self, key: str) -> str:
-        return "…"
 
 
 def entry(

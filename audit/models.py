@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models.functions import Cast, Now
 from django.utils.translation import gettext_lazy as _
 
+from audit import words
+
 
 class CurrentTransaction(models.Func):
     """The number of the transaction that inserts the row: what tells which rows can still get neighbours."""
@@ -63,9 +65,7 @@ class LogEntry(models.Model):
     @property
     def sentence(self) -> str:
         """The act in words a person understands."""
-        from audit.log import sentence
-
-        return sentence(self.action, self.detail)
+        return words.sentence(self.action, self.detail)
 
 
 class Seal(models.Model):

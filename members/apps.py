@@ -7,7 +7,7 @@ class MembersConfig(AppConfig):
     verbose_name = _("Albo")
 
     def ready(self) -> None:
-        from audit import log
+        from audit import words
         from members.log_sentences import SENTENCES
 
-        log.register(SENTENCES)
+        words.register(SENTENCES)

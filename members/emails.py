@@ -5,13 +5,22 @@ from __future__ import annotations
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
-
-from members.models import EmailProblem
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
 
 # What the provider accepts as a recovery address.
 MIN_LENGTH, MAX_LENGTH = 5, 80
 
 _syntax = EmailValidator(allowlist=[])
+
+
+class EmailProblem(TextChoices):
+    """Why a personal e-mail cannot serve to recover a PEC. The values are the import's warnings."""
+
+    NONE = "", _("utilizzabile")
+    MISSING = "email_missing", _("manca")
+    INVALID = "email_invalid", _("non è un indirizzo valido")
+    IS_PEC = "email_is_pec", _("è una PEC")
 
 
 def problem(address: str) -> EmailProblem:

@@ -11,6 +11,8 @@ from django.db.models.functions import Now, Upper
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager, scopes_disabled
 
+from members import emails, tax_codes
+from members.emails import EmailProblem
 from members.names import search_key
 
 
@@ -101,15 +103,6 @@ class StaffRole(models.Model):
         return f"{self.user} · {self.ordine} · {self.get_role_display()}"
 
 
-class EmailProblem(models.TextChoices):
-    """Why a personal e-mail cannot serve to recover a PEC. The values are the import's warnings."""
-
-    NONE = "", _("utilizzabile")
-    MISSING = "email_missing", _("manca")
-    INVALID = "email_invalid", _("non è un indirizzo valido")
-    IS_PEC = "email_is_pec", _("è una PEC")
-
-
 class Member(models.Model):
     """One person (iscritto), known by codice fiscale in the whole installation and kept by one Ordine."""
 
@@ -171,8 +164,6 @@ class Member(models.Model):
 
     def derive(self) -> None:
         """Set ``search_key``, ``tax_code_mismatch`` and ``email_problem`` from the other fields."""
-        from members import emails, tax_codes
-
         self.search_key = search_key(self.surname, self.name)
         self.tax_code_mismatch = not tax_codes.agrees(
             self.tax_code, surname=self.surname, name=self.name, birth_date=self.birth_date, sex=self.sex

@@ -7,7 +7,7 @@ class PecRequestsConfig(AppConfig):
     verbose_name = _("Caselle PEC")
 
     def ready(self) -> None:
-        from audit import log
+        from audit import words
         from pec_requests.log_sentences import SENTENCES
 
-        log.register(SENTENCES)
+        words.register(SENTENCES)

@@ -19,7 +19,8 @@ from django_scopes import scopes_disabled
 from audit import log
 from audit.actors import Actor
 from members import emails
-from members.models import EmailProblem, User
+from members.emails import EmailProblem
+from members.models import User
 from pec_requests import lifecycle, notices, operations
 from pec_requests.models import PecRequest, ProviderOperation, RecoveryEmailChange
 from pec_requests.states import LIVE, Kind, Status

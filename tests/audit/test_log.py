@@ -12,7 +12,7 @@ from django.db import IntegrityError, connection, transaction
 
 import members.log_sentences
 import pec_requests.log_sentences
-from audit import log, sealing
+from audit import log, sealing, words
 from audit.actors import Actor
 from audit.models import LogEntry
 
@@ -105,4 +105,4 @@ def test_an_entry_of_a_slow_transaction_is_sealed_later_and_not_lost() -> None:
 @pytest.mark.django_db
 def test_every_action_has_words() -> None:
     for action in {*members.log_sentences.SENTENCES, *pec_requests.log_sentences.SENTENCES}:
-        assert log.sentence(action, {}) != action
+        assert words.sentence(action, {}) != action

@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from members import emails
-from members.models import EmailProblem
+from members.emails import EmailProblem
 
 
 @pytest.mark.parametrize(
