@@ -201,7 +201,8 @@ USE_TZ = True
 
 # --- Static files -----------------------------------------------------------------------------------------------------
 STATIC_URL = "static/"
-STATIC_ROOT = Path(env("STATIC_ROOT", default=str(VAR / "static")))
+# In development the files are served from where they are, and nothing is collected.
+STATIC_ROOT = env("STATIC_ROOT", default=None if DEBUG else str(VAR / "static"))
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

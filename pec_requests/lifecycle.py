@@ -7,7 +7,7 @@ one transaction. The caller's tenancy scope decides which rows exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db import transaction
@@ -19,7 +19,7 @@ from audit.actors import Actor
 from members.models import Member
 from pec_requests import addresses, eligibility, notices, operations
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
-from pec_requests.states import FINAL, IllegalMove, Kind, Move, Status, move, move_by, target_of
+from pec_requests.states import FINAL, MOVES, IllegalMove, Kind, Move, Status, move, move_by, target_of
 
 
 @dataclass
@@ -148,16 +148,8 @@ def _already_decided(request: PecRequest, act: str) -> bool:
     """The act waits for the provider: an operation that carries it out is there and not settled."""
     if act == "accept":
         return request.status == Status.NON_ATTIVO and request.accepted_at is not None
-    row = next((m for m in _rows_from(request) if m.act == act), None)
-    if row is None or row.operation is None:
-        return False
-    return request.operations.filter(kind=row.operation, state__in=ProviderOperation.UNSETTLED).exists()
-
-
-def _rows_from(request: PecRequest) -> Sequence[Move]:
-    from pec_requests.states import MOVES
-
-    return [m for m in MOVES if m.source == request.status]
+    awaited = [m.operation for m in MOVES if m.act == act and m.source == request.status and m.operation]
+    return request.operations.filter(kind__in=awaited, state__in=ProviderOperation.UNSETTLED).exists()
 
 
 def _legal(request: PecRequest, act: str) -> Move:
@@ -189,17 +181,15 @@ def _change(requests: list[PecRequest], row: Move, actor: Actor, *, reason: str 
     if row.target in FINAL:
         _close_there(requests)
     for request in requests:
-        notices.status_changed(request)
+        notices.moved(request, row.act)
 
 
 def _close_there(requests: list[PecRequest]) -> None:
     """After the end of a request, close the mailbox that the provider has, or may have, for it."""
     maybe_known = operations.withdraw(requests)
-    confirmed = {
-        r.pk for r in requests if r.operations.filter(kind=Kind.CREATE, state=ProviderOperation.State.DONE).exists()
-    }
-    still_there = [r for r in requests if r.status != Status.CESSATO and r.pk in maybe_known | confirmed]
-    operations.enqueue(still_there, Kind.CLOSE)
+    created = ProviderOperation.objects.filter(kind=Kind.CREATE, state=ProviderOperation.State.DONE)
+    known = maybe_known | set(created.filter(request__in=requests).values_list("request_id", flat=True))
+    operations.enqueue([r for r in requests if r.status != Status.CESSATO and r.pk in known], Kind.CLOSE)
 
 
 def _record(action: str, requests: Iterable[PecRequest], actor: Actor, **detail: str) -> None:

@@ -7,13 +7,13 @@ from django.urls import reverse
 
 from members import emails, mail
 from pec_requests.models import PecRequest
-from pec_requests.states import Status
 
-_BY_STATUS = {
-    Status.NON_ATTIVO: "pec_ready",
-    Status.ATTIVO: "pec_active",
-    Status.SOSPESO: "pec_suspended",
-    Status.CESSATO: "pec_closed",
+_BY_ACT = {
+    "create": "pec_ready",
+    "accept": "pec_active",
+    "suspend": "pec_suspended",
+    "resume": "pec_resumed",
+    "close": "pec_closed",
 }
 
 
@@ -22,9 +22,9 @@ def masked(email: str) -> str:
     return emails.mask(email)
 
 
-def status_changed(request: PecRequest) -> None:
+def moved(request: PecRequest, act: str) -> None:
     """Tell the member what became of the mailbox, where they can be reached."""
-    template = _BY_STATUS.get(Status(request.status))
+    template = _BY_ACT.get(act)
     to = request.member.usable_email or request.recovery_email
     if template and to:
         _send(template, to, request)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from members.wake import wake
@@ -71,7 +71,7 @@ def enqueue(requests: Iterable[PecRequest], kind: Kind, *, recovery_email: str =
 def withdraw(requests: Iterable[PecRequest]) -> set[int]:
     """Take back what no worker holds. Return the ids of the requests of which the provider may know something."""
     unsettled = ProviderOperation.objects.filter(request__in=list(requests), state__in=ProviderOperation.UNSETTLED)
-    maybe_known = set(unsettled.filter(attempts__gt=0).values_list("request_id", flat=True))
+    maybe_known = set(unsettled.filter(Q(attempts__gt=0) | Q(look_first=True)).values_list("request_id", flat=True))
     unsettled.exclude(state=State.RUNNING).update(state=State.WITHDRAWN, finished_at=Now())
     return maybe_known
 

@@ -14,7 +14,14 @@ PHONE = {"width": 390, "height": 844}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 _AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 _OPTIONS = json.dumps(
-    {"runOnly": RULES, "resultTypes": ["violations"], "iframes": False, "preload": False, "elementRef": False, "ancestry": False}
+    {
+        "runOnly": RULES,
+        "resultTypes": ["violations"],
+        "iframes": False,
+        "preload": False,
+        "elementRef": False,
+        "ancestry": False,
+    }
 )
 _FACTS = """() => ({
     lang: document.documentElement.lang,

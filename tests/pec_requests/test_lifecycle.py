@@ -110,6 +110,12 @@ def test_cancelling_while_a_worker_creates_closes_afterwards(pec: PecRequest) ->
     assert operations(pec) == [("CREATE", "RUNNING"), ("CLOSE", "WAITING")]
 
 
+def test_cancelling_what_may_have_been_created_closes_it(pec: PecRequest) -> None:
+    pec.operations.update(look_first=True)  # an answer was lost in an outage: no attempt was counted
+    lifecycle.decide([pec.pk], "cancel", STAFF, reason="Errore")
+    assert operations(pec) == [("CREATE", "WITHDRAWN"), ("CLOSE", "WAITING")]
+
+
 def test_refusing_closes_the_mailbox_there(pec: PecRequest) -> None:
     ready(pec)
     lifecycle.decide([pec.pk], "refuse", STAFF)

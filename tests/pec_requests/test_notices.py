@@ -1,0 +1,54 @@
+"""Every mail about a mailbox: in Italian, text and HTML, to whom it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from post_office.models import Email
+
+from pec_requests import lifecycle, notices
+from pec_requests.models import PecRequest
+from tests.pec_requests.conftest import STAFF
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_whole_life_is_told_once_each(pec: PecRequest, work: Callable[[], int]) -> None:
+    work()
+    for act in ("accept", "suspend", "resume", "close"):
+        lifecycle.decide([pec.pk], act, STAFF, reason="x")
+        work()
+    told = list(Email.objects.order_by("id").values_list("subject", flat=True))
+    assert told == [
+        "La tua casella PEC è pronta: accettala per attivarla",
+        "La tua casella PEC è attiva",
+        "La tua casella PEC è sospesa",
+        "La tua casella PEC è di nuovo attiva",
+        "La tua casella PEC è stata chiusa",
+    ]
+    for mail in Email.objects.all():
+        assert pec.address in mail.message
+        assert pec.address in mail.html_message
+        assert pec.member.ordine.short_name in mail.from_email
+        assert "{" not in mail.message + mail.subject
+
+
+def test_a_name_is_never_markup_nor_template(pec: PecRequest) -> None:
+    pec.member.name = "{{ 7|add:1 }}<b>"
+    notices.moved(pec, "create")
+    mail = Email.objects.get()
+    assert "{{ 7|add:1 }}<b>" in mail.message
+    assert "{{ 7|add:1 }}&lt;b&gt;" in mail.html_message
+
+
+def test_whoever_has_no_address_gets_no_mail_and_stops_nothing(pec: PecRequest) -> None:
+    pec.member.email_problem, pec.recovery_email = "email_missing", ""
+    notices.moved(pec, "create")
+    assert not Email.objects.exists()
+
+
+def test_the_alarm_goes_to_the_administrators(db: None, settings: object) -> None:
+    settings.ADMINS = [("Amministrazione", "admin@example.com")]  # type: ignore[attr-defined]
+    notices.provider_stopped("credenziali errate")
+    assert "credenziali errate" in Email.objects.get(to="admin@example.com").message
