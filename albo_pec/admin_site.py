@@ -19,6 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from members.current import is_staff, staff_ordini
+from pec_requests import health
 
 
 class StaffAdminSite(AdminSite):
@@ -49,7 +50,8 @@ class StaffAdminSite(AdminSite):
         """Django's context, with the Ordine's name in the header."""
         ordini = staff_ordini(request.user) if self.has_permission(request) else []
         header = " · ".join(ordine.short_name for ordine in ordini) or _("Federazione nazionale")
-        return {**super().each_context(request), "site_header": header}
+        away = health.trouble() if self.has_permission(request) else None
+        return {**super().each_context(request), "site_header": header, "provider_trouble": away}
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The portal has one door, with one set of limits and one log: ours is a link to it."""

@@ -57,6 +57,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
+    "albo_pec.middleware.NoNulMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -92,7 +93,13 @@ DATABASES = {"default": env.db("DATABASE_URL", default="postgres://albo_pec@127.
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=600)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 REDIS_URL = env("REDIS_URL", default="redis://127.0.0.1:6379/0")
-CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+CACHES = {
+    "default": {
+        "BACKEND": "albo_pec.cache.ForgivingRedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+    }
+}
 
 # --- Celery: messages only wake workers up; PostgreSQL is the queue ---------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL
@@ -108,14 +115,25 @@ CELERY_TASK_PUBLISH_RETRY = False  # a lost wake-up is made good by the sweep; n
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Celery's Django fixup closes the database connection around every task unless this is set.
 CELERY_DB_REUSE_MAX = 10_000
+# Mail has workers of its own, so that a long queue at the provider never keeps a link waiting.
+CELERY_TASK_ROUTES = {"members.tasks.*": {"queue": "mail"}}
 CELERY_TIMEZONE = "Europe/Rome"
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
+SWEEP_OPTIONS = {"expires": SWEEP_SECONDS}  # the next sweep makes good what nobody had time for
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR / "celerybeat-schedule")
 CELERY_BEAT_SCHEDULE = {
-    "run-operations": {"task": "pec_requests.tasks.run_operations", "schedule": SWEEP_SECONDS},
-    "follow-register": {"task": "pec_requests.tasks.follow_register", "schedule": SWEEP_SECONDS},
-    "send-mail": {"task": "members.tasks.send_mail", "schedule": SWEEP_SECONDS},
-    "seal-log": {"task": "audit.tasks.seal_log", "schedule": 60.0},
+    "run-operations": {
+        "task": "pec_requests.tasks.run_operations",
+        "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
+    },
+    "follow-register": {
+        "task": "pec_requests.tasks.follow_register",
+        "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
+    },
+    "send-mail": {"task": "members.tasks.send_mail", "schedule": SWEEP_SECONDS, "options": SWEEP_OPTIONS},
+    "seal-log": {"task": "audit.tasks.seal_log", "schedule": 60.0, "options": {"expires": 60.0}},
     "forget-old-links": {"task": "members.tasks.forget_old_links", "schedule": crontab(hour="4", minute="15")},
 }
 
@@ -128,6 +146,8 @@ ARUBA_RENEWAL_YEARS = env.int("ARUBA_RENEWAL_YEARS", default=1)
 WEBMAIL_URL = env("WEBMAIL_URL", default="https://webmail.pec.it/")
 PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=3.05)
 PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=20.0)
+# A worker's turn: then it lets other tasks, and a request to end, come between.
+WORKER_TURN_SECONDS = env.float("WORKER_TURN_SECONDS", default=20.0)
 PROVIDER_CONCURRENCY = env.int("PROVIDER_CONCURRENCY", default=10)
 # An operation makes no further call once this is over, so that a lease always outlives the work done under it.
 PROVIDER_OPERATION_SECONDS = env.float("PROVIDER_OPERATION_SECONDS", default=45.0)
@@ -182,7 +202,7 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "10/m/ip,5/5m/key", "reauthenticate": "10/m/user"}
+ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "30/m/ip,20/5m/key", "reauthenticate": "10/m/user"}
 # allauth takes the caller's address from X-Forwarded-For only behind this many proxies.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=not DEBUG)
@@ -260,12 +280,17 @@ LOGGING = {
             "processor": structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
             if DEBUG
             else structlog.processors.JSONRenderer(),
-            "foreign_pre_chain": [structlog.stdlib.add_log_level, structlog.processors.TimeStamper(fmt="iso")],
+            "foreign_pre_chain": [
+                structlog.stdlib.add_log_level,
+                structlog.processors.TimeStamper(fmt="iso"),
+                mask_secrets,
+            ],
         }
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
+        "django": {"handlers": [], "level": "INFO"},  # not twice: its lines reach the root
         "post_office": {"level": "WARNING"},
         "django_structlog": {"level": "WARNING" if DEBUG else "INFO"},
     },

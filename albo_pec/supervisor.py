@@ -73,7 +73,7 @@ def _run(var: Path, interrupts: Interrupts) -> None:
                 interrupts.close()
                 (var / "demo.json").unlink(missing_ok=True)
                 # The provider outlives those who call it.
-                children.end((("web", "beat", "worker"), 10.0), (("sandbox",), 5.0))
+                children.end((("web", "beat", "worker", "post"), 10.0), (("sandbox",), 5.0))
     finally:
         lock.release()
 
@@ -95,15 +95,18 @@ def _serve(var: Path, ports: dict[str, int], children: Children) -> None:
     say("Avvio il portale…")
     celery = [python, "-m", "celery", "-A", "albo_pec"]
     quick = ["--without-mingle", "--without-gossip"]  # this worker has no fellows to look for
-    children.start("worker", "worker", [*celery, "worker", "-l", "INFO", "-c", "2", *quick], environment)
-    schedule = str(var / "celerybeat-schedule")
-    children.start("beat", "beat", [*celery, "beat", "-l", "INFO", "-s", schedule, "--pidfile", ""], environment)
     web = [python, "-m", "gunicorn", "albo_pec.wsgi", "-b", f"127.0.0.1:{ports['PORT']}", "-w", "3"]
     # Its control socket would be in the home of whoever runs it.
     children.start("web", "web", [*web, "--no-control-socket", "--graceful-timeout", "3"], environment)
     say("Preparo i dati inventati…")
     accounts = in_django(var, seed)
     children.check()
+    # Only now: while the invented data are made, nobody else may carry out what they ask for.
+    for name, queue, processes in (("worker", "celery", "2"), ("post", "mail", "1")):
+        worker = [*celery, "worker", "-l", "INFO", "-Q", queue, "-c", processes, "-n", f"{name}@%h", *quick]
+        children.start(name, name, worker, environment)
+    schedule = str(var / "celerybeat-schedule")
+    children.start("beat", "beat", [*celery, "beat", "-l", "INFO", "-s", schedule, "--pidfile", ""], environment)
     wait_for(f"{settings['PORTAL_URL']}/readyz", "Il portale", children)
 
     summary = {

@@ -29,5 +29,6 @@ class Actor:
 
         ip = get_adapter().get_client_ip(request)
         if request.user.is_authenticated:
-            return cls(name=request.user.get_full_name() or request.user.get_username(), user_id=request.user.pk, ip=ip)
+            name = request.user.get_full_name() or request.user.get_username()
+            return cls(name=name[:150], user_id=request.user.pk, ip=ip)
         return cls(name="visitatore", ip=ip)

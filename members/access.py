@@ -183,6 +183,13 @@ def _tell(user: User, template: str) -> None:
         mail.send(template, to=to, ordine=member.ordine if member else None, context=context)
 
 
+def tell_email_replaced(member: Member, old: str) -> None:
+    """Tell the old address that the office put another in its place: links for a new password go there now."""
+    if member.user and member.user.has_usable_password() and emails.is_valid(old):
+        context = {"name": member.full_name, "new_email": emails.mask(member.personal_email)}
+        mail.send("email_replaced", to=old, ordine=member.ordine, context=context)
+
+
 def forget(older_than: timedelta) -> int:
     """Delete the links that ended longer ago than this. Return how many."""
     before = timezone.now() - older_than
@@ -196,6 +203,9 @@ def _active_account(member: Member) -> User:
     account = _account(member)
     if not account.is_active:
         raise AccessRefused(_("L'accesso di questa persona al portale è disattivato."))
+    # Or else whoever may print a code could enter as a colleague, or as the federation.
+    if account.is_superuser or account.staff_roles.exists():
+        raise AccessRefused(_("Questa persona lavora anche in segreteria: la password si cambia solo da sé."))
     return account
 
 

@@ -118,6 +118,8 @@ class MemberAdmin(admin.ModelAdmin[Member]):
         """After the member and the enrolments: one entry in the log for what changed."""
         super().save_related(request, form, formsets, change)
         member: Member = form.instance
+        if change and "personal_email" in form.changed_data:
+            access.tell_email_replaced(member, form.initial["personal_email"])
         fields = [str(form.fields[name].label) for name in form.changed_data]
         fields += [str(f.model._meta.verbose_name) for f in formsets if f.has_changed()]
         if fields:
@@ -160,7 +162,11 @@ class MemberAdmin(admin.ModelAdmin[Member]):
         member = self.own_member(request, member_id)
         require_permission(request, "members.change_member", member)
         if request.method == "POST":
-            code = access.print_code(member, Actor.of(request))
+            try:
+                code = access.print_code(member, Actor.of(request))
+            except access.AccessRefused as why:
+                messages.error(request, str(why))
+                return redirect("admin:members_member_change", member.pk)
             context = {
                 **self.admin_site.each_context(request),
                 "member": member,
@@ -207,7 +213,19 @@ def _is_federation(request: HttpRequest) -> bool:
 
 
 class FederationAdmin(admin.ModelAdmin[Any]):
-    """For what belongs to the federation and not to one Ordine: only its administrators see it."""
+    """For what belongs to the federation, not to one Ordine: only its administrators see it, and all is logged."""
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._record("federation.added", request, obj, message)
+        return super().log_addition(request, obj, message)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        self._record("federation.changed", request, obj, message)
+        return super().log_change(request, obj, message)
+
+    def _record(self, action: str, request: HttpRequest, obj: Any, message: Any) -> None:
+        kind = str(obj._meta.verbose_name)
+        log.record(action, Actor.of(request), obj, kind=kind, name=str(obj), changes=message)
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return _is_federation(request)

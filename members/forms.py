@@ -130,11 +130,18 @@ class MemberAdminForm(forms.ModelForm[Member]):
         # In the whole installation, beyond the scope of this office: Django's own check would see only its own members.
         with scopes_disabled():
             other = Member.objects.filter(tax_code=code).exclude(pk=self.instance.pk).first()
-        if other is not None and other.ordine_id != self.instance.ordine_id:
+        ordine_id = self.instance.ordine_id or getattr(self.cleaned_data.get("ordine"), "pk", None)
+        if other is not None and other.ordine_id != ordine_id:
             raise ValidationError(gettext("Questa persona appartiene a un altro Ordine: chiedere il trasferimento."))
         if other is not None:
             raise ValidationError(gettext("C'è già un iscritto con questo codice fiscale."))
         return code
+
+    def clean_surname(self) -> str:
+        return " ".join(self.cleaned_data["surname"].split())
+
+    def clean_name(self) -> str:
+        return " ".join(self.cleaned_data["name"].split())
 
     def clean_personal_email(self) -> str:
         return str(self.cleaned_data["personal_email"]).strip()

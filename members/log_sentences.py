@@ -12,6 +12,8 @@ SENTENCES: dict[str, str | Promise] = {
     "access.login_failed": _("Tentativo di accesso non riuscito"),
     "access.logout": _("Uscita dal portale"),
     "albo.imported": _("Albo importato dal file {file}: {created} create, {updated} aggiornate, {rejected} respinte"),
+    "federation.added": _("Inserito {kind}: {name}"),
+    "federation.changed": _("Modificato {kind}: {name}"),
     "member.created": _("Iscritto inserito"),
     "member.updated": _("Scheda modificata: {fields}"),
     "member.email_confirmed": _("E-mail personale confermata"),

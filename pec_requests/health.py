@@ -24,6 +24,11 @@ def current() -> ProviderHealth:
     return ProviderHealth.objects.get_or_create(pk=1)[0]
 
 
+def trouble() -> ProviderHealth | None:
+    """The row while the provider is away or refuses us, for the notice that staff see; None in health."""
+    return ProviderHealth.objects.filter(pk=1).exclude(state=State.CLOSED).first()
+
+
 def allowance(limit: int) -> int:
     """How many operations may start now: ``limit`` in health, one to probe when a pause is over, else none.
 
@@ -58,14 +63,19 @@ def succeeded() -> None:
         wake("pec_requests.tasks.run_operations")
 
 
-def failed(reason: str, *, probe: bool) -> None:
-    """The provider is away: after ``BREAKER_THRESHOLD`` failures in a row nobody calls for a while."""
+def failed(reason: str, *, probe: bool) -> bool:
+    """The provider is away: after ``BREAKER_THRESHOLD`` failures in a row nobody calls for a while.
+
+    True when that is so now.
+    """
     row = current()
     if row.state != State.CLOSED and not probe:
-        return  # a late answer to a call made before the pause began
+        return True  # a late answer to a call made before the pause began
     ProviderHealth.objects.filter(pk=1).update(failures=F("failures") + 1)
-    if row.failures + 1 >= settings.BREAKER_THRESHOLD:
-        _pause(row, State.OPEN, reason, row.failures + 1 - settings.BREAKER_THRESHOLD)
+    if row.failures + 1 < settings.BREAKER_THRESHOLD:
+        return False
+    _pause(row, State.OPEN, reason, row.failures + 1 - settings.BREAKER_THRESHOLD)
+    return True
 
 
 def stop(reason: str) -> bool:

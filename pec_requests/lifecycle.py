@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -19,7 +20,7 @@ from audit.actors import Actor
 from members.models import Member
 from pec_requests import addresses, eligibility, notices, operations
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
-from pec_requests.states import FINAL, MOVES, IllegalMove, Kind, Move, Status, move, move_by, target_of
+from pec_requests.states import FINAL, LIVE, MOVES, IllegalMove, Kind, Move, Status, Who, move, move_by, target_of
 
 
 @dataclass
@@ -44,6 +45,7 @@ def request_pec(member_ids: Iterable[int], domain: PecDomain, actor: Actor) -> R
         [PecRequest(member=m, domain=domain, address=reserved[m.pk], recovery_email=m.usable_email) for m in able],
         batch_size=1000,
     )
+    operations.withdraw_closings(reserved.values())
     _record("pec.request", outcome.created, actor)
     operations.enqueue([r for r in outcome.created if r.recovery_email], Kind.CREATE)
     return outcome
@@ -102,6 +104,7 @@ def set_recovery_email(request: PecRequest, email: str, actor: Actor) -> None:
     PecRequest.objects.filter(pk=request.pk).update(recovery_email=email)
     _record("pec.recovery.set", [request], actor, email=notices.masked(email))
     operations.enqueue([request], Kind.CREATE)
+    operations.retry(request.operations.filter(kind=Kind.CREATE))
 
 
 @transaction.atomic
@@ -121,9 +124,16 @@ def drop_operation(operation_id: int, actor: Actor) -> None:
 
 
 def can_drop(operation: ProviderOperation) -> bool:
-    """Whether staff may give up an operation: the provider refused it, so that it certainly had no effect."""
-    refused = operation.state == ProviderOperation.State.ATTENTION and not operation.look_first
-    return refused and operation.kind != Kind.CREATE
+    """Whether staff may give up an operation: it certainly had no effect, because nobody tried or the provider refused.
+
+    What the member decided can only be given up once the provider has refused it.
+    """
+    if operation.look_first or operation.kind == Kind.CREATE:
+        return False
+    untried = operation.state == ProviderOperation.State.WAITING and not operation.attempts
+    by_staff = any(m.operation == operation.kind and m.who == Who.STAFF for m in MOVES)
+    wanted = operation.kind != Kind.CLOSE or operation.request.is_live
+    return operation.state == ProviderOperation.State.ATTENTION or (untried and by_staff and wanted)
 
 
 @transaction.atomic
@@ -131,12 +141,24 @@ def retry_operations(operation_ids: Iterable[int], actor: Actor) -> int:
     """Staff ask to try again what needs attention. Return how many operations went back to the queue."""
     chosen = ProviderOperation.objects.filter(pk__in=list(operation_ids)).values_list("request_id", flat=True)
     requests = {r.pk: r for r in _lock(chosen)}
+    _drop_what_came_too_late(operation_ids)
     stuck = ProviderOperation.objects.filter(pk__in=list(operation_ids), state=ProviderOperation.State.ATTENTION)
     rows = list(stuck.select_for_update(of=("self",)).order_by("pk"))
     for operation in rows:
         _record("operation.retry", [requests[operation.request_id]], actor, kind=operation.get_kind_display())
     operations.retry(rows)
     return len(rows)
+
+
+def _drop_what_came_too_late(operation_ids: Iterable[int]) -> None:
+    """What a request asked for before it ended is void; so is closing a mailbox that a later request has taken up."""
+    stuck = ProviderOperation.objects.filter(pk__in=list(operation_ids), state=ProviderOperation.State.ATTENTION)
+    ended = stuck.filter(request__status__in=FINAL)
+    taken_up = PecRequest.objects.filter(address=OuterRef("request__address"), status__in=LIVE)
+    void = ended.filter(~Q(kind=Kind.CLOSE) | Exists(taken_up))
+    ProviderOperation.objects.filter(pk__in=[o.pk for o in void]).update(
+        state=ProviderOperation.State.WITHDRAWN, finished_at=Now()
+    )
 
 
 def _lock(request_ids: Iterable[int]) -> list[PecRequest]:

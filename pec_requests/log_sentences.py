@@ -19,6 +19,7 @@ SENTENCES: dict[str, str | Promise] = {
     "pec.readdressed": _("L'indirizzo {old} risulta già assegnato presso il gestore: proposto {address}"),
     "pec.recovery.set": _("Email di recupero indicata: {email}"),
     "pec.recovery.asked": _("Chiesto il cambio dell'email di recupero in {email}"),
+    "pec.recovery.dropped": _("Ritirato il cambio dell'email di recupero in {email}"),
     "pec.recovery.confirmed": _("Nuova email di recupero confermata: {email}"),
     "pec.recovery.changed": _("Email di recupero cambiata presso il gestore: {email}"),
     "pec.reset.asked": _("Chiesto il link per reimpostare la password della casella {address}"),

@@ -187,6 +187,8 @@ class RecoveryEmailChange(models.Model):
     asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     new_email = models.CharField(_("nuova email di recupero"), max_length=254)
     digest = models.CharField(max_length=64, unique=True)
+    # The asker's session hash at the time: a new password of the portal voids the link.
+    session_hash = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True, blank=True)

@@ -20,15 +20,17 @@ from pec_requests.states import Kind
 State = ProviderOperation.State
 WORKER_TASK = "pec_requests.tasks.run_operations"
 
-# Only the oldest open operation of a request can be claimed: on one account nothing overtakes anything.
+# Only the oldest open operation of an account, whatever request it is of, can be claimed: nothing overtakes anything.
 _CLAIM = """
 WITH picked AS (
     SELECT o.id, o.look_first
       FROM pec_requests_provideroperation o
+      JOIN pec_requests_pecrequest r ON r.id = o.request_id
      WHERE o.state IN ('WAITING', 'RUNNING') AND o.not_before <= clock_timestamp()
        AND NOT EXISTS (
            SELECT 1 FROM pec_requests_provideroperation earlier
-            WHERE earlier.request_id = o.request_id AND earlier.id < o.id
+             JOIN pec_requests_pecrequest same ON same.id = earlier.request_id
+            WHERE same.address = r.address AND earlier.id < o.id
               AND earlier.state IN ('WAITING', 'RUNNING'))
      ORDER BY o.not_before, o.id
      LIMIT %s
@@ -74,6 +76,16 @@ def withdraw(requests: Iterable[PecRequest]) -> set[int]:
     maybe_known = set(unsettled.filter(Q(attempts__gt=0) | Q(look_first=True)).values_list("request_id", flat=True))
     unsettled.exclude(state=State.RUNNING).update(state=State.WITHDRAWN, finished_at=Now())
     return maybe_known
+
+
+def withdraw_closings(addresses: Iterable[str]) -> None:
+    """A new request takes these addresses up again: an old wish to close them that nobody has tried yet is void."""
+    ProviderOperation.objects.filter(
+        request__address__in=list(addresses),
+        kind=Kind.CLOSE,
+        state__in=[State.WAITING, State.ATTENTION],
+        look_first=False,
+    ).update(state=State.WITHDRAWN, finished_at=Now())
 
 
 def claim(limit: int, worker: str) -> list[Claim]:

@@ -46,6 +46,8 @@ def perform(claim: Claim, provider: Provider) -> Outcome:
 def _create(claim: Claim, provider: Provider) -> Outcome:
     request = claim.operation.request
     tax_code = request.member.tax_code
+    if not request.is_live:
+        return Done()  # it ended meanwhile: nothing to create, and what may be there is closed by the operation behind
     if claim.look_first and (mailbox := provider.find(request.address)):
         return _ours_or_taken(mailbox, tax_code)
     available = provider.availability(request.address, tax_code)
@@ -65,6 +67,8 @@ def _create(claim: Claim, provider: Provider) -> Outcome:
 
 
 def _ours_or_taken(mailbox: Mailbox, tax_code: str) -> Outcome:
+    if not mailbox.holder_tax_code:
+        raise Refused(_("Il gestore non dice chi è il titolare della casella %(name)s.") % {"name": mailbox.name})
     if mailbox.holder_tax_code != tax_code:
         return AddressTaken()
     if mailbox.closing:

@@ -81,6 +81,7 @@ def ask(request_id: int, email: str, user: User, actor: Actor) -> RecoveryEmailC
         asked_by=user,
         new_email=email,
         digest=_digest(secret),
+        session_hash=user.get_session_auth_hash(),
         expires_at=timezone.now() + datetime.timedelta(hours=settings.RECOVERY_LINK_HOURS),
     )
     _record("pec.recovery.asked", request, actor, email)
@@ -92,13 +93,15 @@ def inspect(secret: str) -> Link:
     """What a link is worth. Its owner need not be signed in: so this looks in every Ordine, by digest alone."""
     with scopes_disabled():
         change = (
-            RecoveryEmailChange.objects.select_related("request__member__ordine").filter(digest=_digest(secret)).first()
+            RecoveryEmailChange.objects.select_related("request__member__ordine", "asked_by")
+            .filter(digest=_digest(secret))
+            .first()
         )
     if change is None:
         return Link(LinkState.UNKNOWN)
     if change.confirmed_at:
         return Link(LinkState.USED, change)
-    if change.dropped_at or change.request.status not in LIVE:
+    if change.dropped_at or _outlived_its_password(change) or change.request.status not in LIVE:
         return Link(LinkState.REPLACED, change)
     if change.expires_at <= timezone.now():
         return Link(LinkState.EXPIRED, change)
@@ -123,15 +126,34 @@ def confirm(secret: str, actor: Actor) -> Link:
     return link
 
 
+@transaction.atomic
+def drop(request_id: int, actor: Actor) -> bool:
+    """The member takes a wish back before it is confirmed. False when there was none."""
+    request = _locked(request_id)
+    wish = pending(request)
+    if wish is None:
+        return False
+    request.recovery_changes.filter(pk=wish.pk).update(dropped_at=Now())
+    _record("pec.recovery.dropped", request, actor, wish.new_email)
+    return True
+
+
 def pending(request: PecRequest) -> RecoveryEmailChange | None:
     """The wish that still waits for its confirmation, if any."""
     waiting = request.recovery_changes.filter(confirmed_at=None, dropped_at=None, expires_at__gt=timezone.now())
-    return waiting.order_by("-id").first()
+    wish = waiting.select_related("asked_by").order_by("-id").first()
+    return wish if wish and not _outlived_its_password(wish) else None
+
+
+def _outlived_its_password(change: RecoveryEmailChange) -> bool:
+    """Whoever changes the portal's password ends the sessions of others, and their wishes with them."""
+    return change.session_hash != change.asked_by.get_session_auth_hash()
 
 
 def _apply(request: PecRequest, email: str, actor: Actor) -> None:
     """Before the mailbox exists the portal alone decides; afterwards the provider must change it first."""
-    if request.status == Status.RICHIESTA and not request.recovery_email:
+    maybe_made = request.operations.filter(kind=Kind.CREATE, state__in=ProviderOperation.UNSETTLED, look_first=True)
+    if request.status == Status.RICHIESTA and not maybe_made.exists():
         lifecycle.set_recovery_email(request, email, actor)
         return
     unsettled = request.operations.filter(kind=Kind.RECOVERY_EMAIL, state__in=ProviderOperation.UNSETTLED)

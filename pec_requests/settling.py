@@ -23,6 +23,8 @@ State = ProviderOperation.State
 _WORKER = Actor.process("worker")
 # Repeated pauses double up to this many seconds.
 _LONGEST_PAUSE = 3600.0
+# One operation can meet these alone; many in a row mean that the provider is away.
+_AS_IF_AWAY = {"timed_out", "connection_lost", "unexpected_answer"}
 
 
 def settle(claim: Claim, answer: Outcome | Exception) -> None:
@@ -46,9 +48,12 @@ def _settle_outcome(operation: ProviderOperation, outcome: Outcome) -> None:
             _after_done(operation, result)
         case AddressTaken() if operation.request.status != Status.RICHIESTA:
             operations.finish(operation, State.WITHDRAWN)
+        case AddressTaken() if operation.attempts >= settings.OPERATION_MAX_ATTEMPTS:
+            words = _("Il gestore dà per assegnati tutti gli indirizzi proposti.")
+            _attention(operation, words, look_first=False)
         case AddressTaken():
             lifecycle.readdress(operation.request, _WORKER)
-            operations.postpone(operation, 0, error="", look_first=False, spare_attempt=True)
+            operations.postpone(operation, 0, error="", look_first=False)
         case NeverRepeat():
             operations.finish(operation, State.UNKNOWN)
             _record("pec.reset.unknown", operation)
@@ -79,11 +84,10 @@ def _settle_error(claim: Claim, operation: ProviderOperation, error: Exception) 
         logger.error("operation_failed", operation=operation.pk, exc_info=error)
         error = UnknownOutcome(_("Errore imprevisto del portale: l'assistenza è stata avvisata."))
     unsure = claim.look_first or error.maybe_done
-    if error.outage or error.code == "timed_out":
-        health.failed(str(error), probe=claim.probe)
-    elif not isinstance(error, Misconfigured):
-        health.succeeded()
+    spare = _count(error, probe=claim.probe)
     match error:
+        case _ if operation.kind == Kind.CREATE and not operation.request.is_live:
+            operations.finish(operation, State.WITHDRAWN, error=str(error))  # the closing behind it looks what is there
         case Misconfigured():
             if health.stop(str(error)):
                 notices.provider_stopped(str(error))
@@ -92,11 +96,21 @@ def _settle_error(claim: Claim, operation: ProviderOperation, error: Exception) 
             _attention(operation, str(error), look_first=False)
         case UnknownOutcome() if operation.kind == Kind.RESET:
             _settle_outcome(operation, NeverRepeat())
-        case _ if operation.attempts >= settings.OPERATION_MAX_ATTEMPTS and not error.outage:
+        case _ if operation.attempts >= settings.OPERATION_MAX_ATTEMPTS and not spare:
             _attention(operation, str(error), look_first=unsure)
         case _:
             seconds = error.retry_after if error.retry_after is not None else _pause(operation.attempts)
-            operations.postpone(operation, seconds, error=str(error), look_first=unsure, spare_attempt=error.outage)
+            operations.postpone(operation, seconds, error=str(error), look_first=unsure, spare_attempt=spare)
+
+
+def _count(error: ProviderError, *, probe: bool) -> bool:
+    """Tell the breaker; True where the error is the whole provider's, and no attempt of this operation."""
+    if isinstance(error, Misconfigured):
+        return False
+    if error.outage or error.code in _AS_IF_AWAY:
+        return health.failed(str(error), probe=probe) or error.outage
+    health.succeeded()
+    return False
 
 
 def _attention(operation: ProviderOperation, words: str, *, look_first: bool) -> None:

@@ -14,5 +14,6 @@ urlpatterns = [
     path("pec/<uuid:public_id>/", views.panel, name="panel"),
     path("pec/<uuid:public_id>/stato/", views.panel_status, name="panel-status"),
     path("pec/<uuid:public_id>/email-recupero/", views.change_recovery, name="change-recovery"),
+    path("pec/<uuid:public_id>/email-recupero/ritira/", views.drop_recovery, name="drop-recovery"),
     path("pec/<uuid:public_id>/reimposta-password/", views.reset_password, name="reset-password"),
 ]

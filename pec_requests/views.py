@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from functools import wraps
-from typing import Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec, cast
 
 from allauth.core import ratelimit
 from django.conf import settings
@@ -15,7 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from audit.actors import Actor
 from audit.models import LogEntry
@@ -28,6 +28,18 @@ from pec_requests.states import IllegalMove, Status, Who, moves_from
 
 P = ParamSpec("P")
 HISTORY = 30
+
+
+def fragment(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """For the parts that a page asks for again by itself: once the session is over, the whole page is loaded anew."""
+
+    @wraps(view)
+    def inner(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return HttpResponse(status=204, headers={"HX-Refresh": "true"})
+        return view(request, *args, **kwargs)
+
+    return inner
 
 
 def own_request(view: Callable[Concatenate[HttpRequest, PecRequest, P], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -64,6 +76,7 @@ def request_list(request: HttpRequest, record: Member) -> HttpResponse:
 
 
 @require_GET
+@fragment
 @own_request
 def request_status(request: HttpRequest, pec: PecRequest) -> HttpResponse:
     """The part of *Richieste PEC* that changes by itself."""
@@ -74,7 +87,9 @@ def _standing(pec: PecRequest | None) -> dict[str, object]:
     if pec is None:
         return {"pec": None}
     acts = {m.act for m in moves_from(pec.status, Who.MEMBER, accepted=pec.accepted_at is not None)}
-    return {"pec": pec, "situation": wording.situation(pec), "acts": acts}
+    situation = wording.situation(pec)
+    seconds = wording.look_again_seconds(pec) if situation.moving else 0
+    return {"pec": pec, "situation": situation, "acts": acts, "seconds": seconds}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -118,6 +133,7 @@ def panel(request: HttpRequest, pec: PecRequest) -> HttpResponse:
 
 
 @require_GET
+@fragment
 @own_request
 def panel_status(request: HttpRequest, pec: PecRequest) -> HttpResponse:
     """The part of the panel that changes by itself."""
@@ -125,15 +141,19 @@ def panel_status(request: HttpRequest, pec: PecRequest) -> HttpResponse:
 
 
 def _panel(pec: PecRequest) -> dict[str, object]:
+    wish = recovery.pending(pec)
     told = {
         "situation": wording.situation(pec),
         "reset": wording.reset_situation(pec),
-        "recovery": wording.recovery_situation(pec),
+        "recovery": wording.recovery_situation(pec, wish),
     }
+    moving = any(s.moving for s in told.values() if s)
     return {
         **told,
         "pec": pec,
-        "moving": any(s.moving for s in told.values() if s),
+        "seconds": wording.look_again_seconds(pec) if moving else 0,
+        "wish": wish,
+        "moving": moving,
         "has_password": pec.status in (Status.ATTIVO, Status.SOSPESO),
         "webmail_url": settings.WEBMAIL_URL,
     }
@@ -159,6 +179,15 @@ def change_recovery(request: HttpRequest, pec: PecRequest) -> HttpResponse:
             )
             return redirect("pec_requests:panel", public_id=pec.public_id)
     return render(request, "pec_requests/change_recovery.html", {"pec": pec, "form": form})
+
+
+@require_POST
+@own_request
+def drop_recovery(request: HttpRequest, pec: PecRequest) -> HttpResponse:
+    """**Ritira la richiesta**: the link that was mailed stops working."""
+    if recovery.drop(pec.pk, Actor.of(request)):
+        messages.success(request, _("Il cambio dell'email di recupero è stato ritirato: il link non vale più."))
+    return redirect("pec_requests:panel", public_id=pec.public_id)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

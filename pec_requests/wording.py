@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from django.db.models import Max
+from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from pec_requests import recovery
-from pec_requests.models import PecRequest, ProviderOperation
+from pec_requests.models import PecRequest, ProviderOperation, RecoveryEmailChange
 from pec_requests.notices import masked
 from pec_requests.states import Kind, Status
 
@@ -76,6 +78,12 @@ _IN_PROGRESS = {
 }
 
 
+def look_again_seconds(request: PecRequest) -> int:
+    """How soon a page that shows something moving should ask again: often at first, less when it takes long."""
+    newest = request.operations.aggregate(at=Max("created_at"))["at"] or request.requested_at
+    return 2 if timezone.now() - newest < timedelta(minutes=2) else 20
+
+
 def situation(request: PecRequest) -> Situation:
     """How the request stands, for the member."""
     if request.status == Status.RICHIESTA and not request.recovery_email:
@@ -118,9 +126,8 @@ def reset_situation(request: PecRequest) -> Situation | None:
             return Situation(_("Il gestore non ha spedito il link"), _WAITING_FOR_STAFF, "danger")
 
 
-def recovery_situation(request: PecRequest) -> Situation | None:
-    """How the last wish to change the recovery e-mail stands; None when there is nothing to say."""
-    wish = recovery.pending(request)
+def recovery_situation(request: PecRequest, wish: RecoveryEmailChange | None) -> Situation | None:
+    """How the change of the recovery e-mail stands, given the wish that is still to be confirmed, if any."""
     if wish:
         text = _("Abbiamo spedito un link a %(email)s. L'email di recupero cambia solo quando lo apri e confermi.")
         return Situation(_("Conferma il nuovo indirizzo"), text % {"email": wish.new_email}, "warning", moving=True)
@@ -132,5 +139,8 @@ def recovery_situation(request: PecRequest) -> Situation | None:
     if operation.state in ProviderOperation.OPEN:
         text = _("Il gestore sta registrando %(email)s come email di recupero.")
         return Situation(_("Cambio in corso"), text % {"email": operation.recovery_email}, moving=True)
+    if operation.look_first:
+        text = _("Non sappiamo se il gestore ha registrato %(email)s: se ne occupa la segreteria dell'Ordine.")
+        return Situation(_("Cambio da verificare"), text % {"email": operation.recovery_email}, "warning")
     text = _("Il gestore non ha accettato %(email)s. Vale ancora l'indirizzo di prima: puoi indicarne un altro.")
     return Situation(_("Indirizzo non accettato"), text % {"email": operation.recovery_email}, "danger")

@@ -28,6 +28,7 @@ ALL = (200,) * 6
 SIGNED_IN = (302, 200, 200, 200, 200, 200)
 OWN_RECORD = (302, 200, 200, 200, 200, 200)  # an account without a record is told whose page this is
 OWN_REQUEST = (302, 200, 404, 404, 404, 404)
+OWN_FRAGMENT = (204, 200, 404, 404, 404, 404)  # a visitor's page is told to load itself anew
 OWN_REQUEST_MOVED_ON = (302, 302, 404, 404, 404, 404)  # the request is not where this act starts: shown where it is
 OFFICE = (302, 302, 302, 200, 200, 200)
 OFFICE_HERE = (302, 302, 302, 200, 404, 200)
@@ -59,13 +60,14 @@ PAGES: dict[str, tuple[int, ...]] = {
     "members:password_link": (410,) * 6,
     "members:new_password": (410,) * 6,
     "pec_requests:list": OWN_RECORD,
-    "pec_requests:status": OWN_REQUEST,
+    "pec_requests:status": OWN_FRAGMENT,
     "pec_requests:accept": OWN_REQUEST_MOVED_ON,
     "pec_requests:refuse": OWN_REQUEST_MOVED_ON,
     "pec_requests:panel": OWN_REQUEST,
-    "pec_requests:panel-status": OWN_REQUEST,
+    "pec_requests:panel-status": OWN_FRAGMENT,
     "pec_requests:change-recovery": OWN_REQUEST,
     "pec_requests:reset-password": OWN_REQUEST,
+    "pec_requests:drop-recovery": (405, 405, 405, 405, 405, 405),
     "pec_requests:confirm-recovery": (410,) * 6,
     "admin:index": OFFICE,
     "admin:login": (302,) * 6,

@@ -6,7 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Prefetch, QuerySet
+from django.db.models import Prefetch, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -21,7 +21,7 @@ from members.current import require_permission
 from members.models import Member
 from pec_requests import eligibility, lifecycle
 from pec_requests.admin.requests import status_badge
-from pec_requests.models import PecDomain, PecRequest
+from pec_requests.models import PecDomain, PecRequest, ProviderOperation
 from pec_requests.states import LIVE
 
 REQUEST = "pec_requests.request_pec"
@@ -84,8 +84,9 @@ class MemberWithPecAdmin(MemberAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> tuple[str, ...]:
         """While the provider knows the person by it, the codice fiscale is not a field to edit."""
         fixed = super().get_readonly_fields(request, obj)
-        has_live = obj is not None and PecRequest.objects.filter(member=obj, status__in=LIVE).exists()
-        return (*fixed, "tax_code") if has_live else fixed
+        known = Q(status__in=LIVE) | Q(operations__state__in=ProviderOperation.UNSETTLED)
+        is_known = obj is not None and PecRequest.objects.filter(known, member=obj).exists()
+        return (*fixed, "tax_code") if is_known else fixed
 
     @admin.action(description=gettext_lazy("Richiedi PEC per gli iscritti selezionati"), permissions=["request"])
     def request_for_selected(self, request: HttpRequest, queryset: QuerySet[Member]) -> HttpResponse:
@@ -106,7 +107,7 @@ class MemberWithPecAdmin(MemberAdmin):
         """
         require_permission(request, REQUEST)
         asked = request.POST if request.method == "POST" else request.GET
-        everybody, ids = "tutti" in asked, [pk for pk in asked.getlist("ids") if pk.isdigit()]
+        everybody, ids = "tutti" in asked, [pk for pk in asked.getlist("ids") if pk.isascii() and pk.isdecimal()]
         members = eligibility.without_pec() if everybody else self.get_queryset(request).filter(pk__in=ids)
         if request.method == "POST":
             form = DomainForm(request.POST, members=members)

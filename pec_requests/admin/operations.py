@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy
 from audit.actors import Actor
 from members.admin import FederationAdmin
 from members.current import require_permission
-from pec_requests import health, lifecycle
+from pec_requests import lifecycle
 from pec_requests.admin.acts import confirm_page, tell
 from pec_requests.models import PecDomain, ProviderHealth, ProviderOperation
 from pec_requests.states import IllegalMove
@@ -124,9 +124,6 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
 
     def _back(self, operation: ProviderOperation) -> HttpResponse:
         return redirect("admin:pec_requests_pecrequest_change", operation.request_id)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {**(extra_context or {}), "health": health.current()})
 
 
 @admin.register(ProviderHealth)

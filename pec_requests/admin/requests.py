@@ -24,6 +24,7 @@ from pec_requests.models import PecRequest, ProviderOperation
 from pec_requests.states import IllegalMove, Move
 
 LOG_SHOWN = 50
+State = ProviderOperation.State
 _BADGES = {
     "RICHIESTA": "wait",
     "NON_ATTIVO": "wait",
@@ -177,7 +178,7 @@ class PecRequestAdmin(admin.ModelAdmin[PecRequest]):
             context |= {
                 "acts": acts_for(request, pec),
                 "needs": attention.sentences(pec),
-                "stuck": [o for o in attention.unsettled(pec) if o.state == ProviderOperation.State.ATTENTION],
+                "answers": [(o, o.state == State.ATTENTION, lifecycle.can_drop(o)) for o in attention.unsettled(pec)],
                 "may_retry": request.user.has_perm("pec_requests.retry_operation", pec),
                 "operations": pec.operations.all(),
                 "log": LogEntry.objects.filter(object_type="pec_requests.pecrequest", object_id=pec.pk)[:LOG_SHOWN],

@@ -235,8 +235,8 @@ def test_editing_a_member_is_logged(office: Client, member: Member) -> None:
 @pytest.mark.parametrize(
     ("name", "queries"),
     [
-        ("admin:members_member_changelist", 10),
-        ("admin:pec_requests_pecrequest_changelist", 8),
+        ("admin:members_member_changelist", 11),
+        ("admin:pec_requests_pecrequest_changelist", 9),
         ("admin:pec_requests_provideroperation_changelist", 7),
     ],
 )

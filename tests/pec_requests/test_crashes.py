@@ -105,7 +105,21 @@ def test_a_worker_killed_while_activating(
 @pytest.fixture
 def celery(environment: dict[str, str], tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A real worker with beat in it, on the broker of this xdist worker."""
-    command = [sys.executable, "-m", "celery", "-A", "albo_pec", "worker", "-B", "-c", "1", "-l", "WARNING"]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "albo_pec",
+        "worker",
+        "-B",
+        "-c",
+        "1",
+        "-l",
+        "WARNING",
+        "-Q",
+        "celery,mail",
+    ]
     command += ["-s", str(tmp_path / "schedule"), "--without-mingle", "--without-gossip"]
     worker = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)
     yield worker

@@ -12,11 +12,12 @@ from django.utils import timezone
 from post_office.models import Email
 
 from pec_requests import lifecycle, recovery
-from pec_requests.models import PecRequest, ProviderOperation
+from pec_requests.models import PecRequest
 from pec_requests.recovery import LinkState, RecoveryRefused
 from pec_requests.states import Kind
 from tests.pec_requests.conftest import STAFF
 from tests.pec_requests.test_addresses import in_threads
+from tests.pec_requests.test_lifecycle import ready
 from tests.sandbox_process import SandboxProcess
 
 pytestmark = pytest.mark.django_db
@@ -120,8 +121,7 @@ def test_a_refused_address_leaves_the_old_one_and_another_can_follow(
 
 @pytest.mark.django_db(transaction=True)
 def test_a_link_used_twice_at_once_counts_once(pec: PecRequest) -> None:
-    ProviderOperation.objects.update(state=ProviderOperation.State.DONE)
-    secret = ask(pec)
+    secret = ask(ready(pec))
     results: list[LinkState] = []
     errors = in_threads(*[lambda: results.append(recovery.confirm(secret, STAFF).state)] * 2)
     assert not errors

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django_scopes import scope
 
@@ -19,7 +20,7 @@ from audit.models import LogEntry
 from members.importing import import_albo
 from members.models import Member, Ordine, StaffRole, User
 from pec_requests import eligibility, engine, lifecycle
-from pec_requests.models import PecDomain, PecRequest
+from pec_requests.models import PecDomain, PecRequest, ProviderOperation
 from pec_requests.states import IllegalMove, Status
 
 PASSWORD = "Prova-Albo-2026"  # noqa: S105  (invented, shown on screen, and only where DEBUG is on)
@@ -120,6 +121,8 @@ def first_candidates(count: int) -> list[Member]:
 def show_states() -> Iterator[tuple[Member, str]]:
     """One member for each state, with an account, brought there as in real life; once: a demo keeps its data."""
     if not LogEntry.objects.filter(action=SEEDED).exists():
+        # Nobody else works yet: what a run that was interrupted holds is free at once.
+        ProviderOperation.objects.filter(state=ProviderOperation.State.RUNNING).update(not_before=Now())
         arrange()
         log.record(SEEDED, DEMO)
     for member in Member.objects.filter(user__username__startswith="demo-").order_by("user__username"):

@@ -1,0 +1,21 @@
+"""What stands before every view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+from albo_pec.views import bad_request
+
+
+class NoNulMiddleware:
+    """PostgreSQL keeps no NUL in a text: an address that holds one is nobody's, and would be an error further in."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if "%00" in request.META.get("QUERY_STRING", "") or "\x00" in request.path_info:
+            return bad_request(request)
+        return self.get_response(request)
