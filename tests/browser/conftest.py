@@ -14,6 +14,7 @@ from tests.browser.demo import Demo, running_demo
 from tests.browser.people import PATIENCE, Person
 
 HERE = Path(__file__).parent
+WALK_SECONDS = 180
 
 
 @pytest.hookimpl(trylast=True)
@@ -23,6 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in ours:
         item.add_marker(pytest.mark.browser)
         item.add_marker(pytest.mark.slow)
+        item.add_marker(pytest.mark.timeout(WALK_SECONDS))
         item.add_marker(pytest.mark.xdist_group("browser"))
     items[:] = ours + [item for item in items if item not in ours]
 

@@ -69,9 +69,10 @@ _OFFICE: dict[str, list[Visit]] = {
     "password_change": _by_each(OFFICE),
     "app_list": [Visit(OFFICE, "members"), Visit(OFFICE, "pec_requests"), Visit(FEDERATION, "pec_requests")],
     "members_member_changelist": [
-        *_by_each(OFFICE, FEDERATION),
+        Visit(OFFICE),
         Visit(OFFICE, query="?q=nessuno"),
-        Visit(OFFICE, query="?q=ab&pec=senza&p=1"),
+        Visit(OFFICE, query="?q=abb&pec=con"),
+        Visit(FEDERATION, query="?q=abb"),
     ],
     "members_member_add": _by_each(OFFICE),
     "members_member_change": [
@@ -84,7 +85,9 @@ _OFFICE: dict[str, list[Visit]] = {
     "members_member_code": [Visit(OFFICE, "member:RICHIESTA")],
     "members_member_delete": [Visit(OFFICE, "member:ATTIVO", 403)],
     "pec_requests_pecrequest_changelist": [*_by_each(OFFICE, FEDERATION), Visit(OFFICE, query="?attenzione=si")],
-    "pec_requests_pecrequest_change": [Visit(OFFICE, f"request:{state}") for state in STATES],
+    "pec_requests_pecrequest_change": [
+        Visit(OFFICE, f"request:{state}") for state in ("RICHIESTA", "NON_ATTIVO", "ATTIVO", "SOSPESO", "CESSATO")
+    ],
     "pec_requests_pecrequest_history": [Visit(OFFICE, "request:ATTIVO")],
     "pec_requests_pecrequest_act": [
         Visit(OFFICE, "request:NON_ATTIVO/cancel"),
@@ -120,6 +123,7 @@ NO_PAGES = {
     "metrics": "for machines",
     "pec_requests:status": "a part of pec_requests:list, asked for by it",
     "pec_requests:panel-status": "a part of pec_requests:panel, asked for by it",
+    "pec_requests:drop-recovery": "a button of the panel, and no page",
     "mfa_authenticate": "only between password and second factor: in the walk of the second factor",
     "mfa_deactivate_totp": "only with a second factor: in the walk of the second factor",
     "mfa_view_recovery_codes": "only with a second factor: in the walk of the second factor",

@@ -1,13 +1,13 @@
-"""People at their browsers, and what all of them do: sign in, read their mail, open a link."""
+"""People at their browsers, and what all of them do: sign in, read their mail, look at what a page says."""
 
 from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.demo import Demo
-from tests.browser.looking import DESK, Watch
+from tests.browser.looking import DESK, Watch, examine
 
 PATIENCE = 15_000.0  # milliseconds: the worker and the provider need some of them
 
@@ -38,17 +38,66 @@ class Person:
         """What went wrong in the pages since the last time."""
         return [what for watch in self._watches for what in watch.take()]
 
+    def look(self, page: Page | None = None) -> None:
+        """Nothing must be wrong with the page as it stands."""
+        page = page or self.page
+        assert not [f"{page.title()}: {what}" for what in examine(page)]
+
     def sign_in(self, who: str) -> Page:
         """Through the front door, as the demo's table says."""
         account = self.demo.account(who)
+        self.page.goto("/")
         self.enter(account.username, account.password)
         return self.page
 
     def enter(self, username: str, password: str) -> None:
-        self.page.goto("/accedi/")
+        link(self.page, "Accedi").click()
         self.page.get_by_label("Codice fiscale o e-mail").fill(username)
         self.page.get_by_label("Password", exact=True).fill(password)
-        self.page.get_by_role("button", name="Entra", exact=True).click()
+        button(self.page, "Entra").click()
+        expect(button(self.page, "Esci")).to_be_visible()
+
+    def choose_password(self, password: str, page: Page | None = None) -> None:
+        """A new one, twice, on the portal's page or on the provider's."""
+        page = page or self.page
+        page.get_by_label("Nuova password", exact=True).fill(password)
+        page.get_by_label("Ripeti la nuova password", exact=True).fill(password)
+        page.get_by_role("button", name="Salva").click()
+
+    def open_mail(self, to: str, subject: str, address: str, *, before: int = 0) -> Page:
+        """Wait for a mail as a program would, then open it in a tab and follow the link to this address in it."""
+        self.demo.mail(to, subject, before=before)
+        page = self.new_page()
+        page.goto(self.demo.mail_page)
+        page.get_by_label("Destinatario").fill(to)
+        button(page, "FILTRA").click()
+        page.get_by_role("link", name=subject).first.click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(subject)
+        page.get_by_role("link", name=address).first.click()
+        return page
 
     def leave(self) -> None:
         self.context.close()
+
+
+def link(page: Page, name: str) -> Locator:
+    """By all of its words; the first, where header and page both have it."""
+    return page.get_by_role("link", name=name, exact=True).first
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True).first
+
+
+def heading(page: Page, words: str) -> None:
+    """The page is the one with this main heading."""
+    expect(page.get_by_role("heading", level=1)).to_have_text(words)
+
+
+def reload_until(page: Page, wanted: Locator) -> None:
+    """As a person does who waits for something on a page that stands still."""
+    for _time in range(30):
+        if wanted.count():
+            break
+        page.reload()
+    expect(wanted.first).to_be_visible()

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.demo import Demo
 from tests.browser.known import Known
-from tests.browser.looking import examine
+from tests.browser.looking import AXE, examine
 from tests.browser.page_list import NO_PAGES, PAGES, SANDBOX, VISITOR
-from tests.browser.people import Person
-
-WHO = sorted({visit.who for visits in PAGES.values() for visit in visits})
+from tests.browser.people import Person, button, heading
 
 
 def names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
@@ -41,6 +40,7 @@ def person_of(browser: Browser, demo: Demo) -> Iterator[Callable[[str], Person]]
             arrived[who] = Person(browser, demo)
             if who != VISITOR:
                 arrived[who].sign_in(who)
+            arrived[who].context.add_init_script(path=AXE)
         return arrived[who]
 
     yield find
@@ -53,25 +53,79 @@ def known(demo: Demo, person_of: Callable[[str], Person]) -> Known:
     return Known(demo, person_of)
 
 
-def look(person: Person, address: str, status: int = 200) -> list[str]:
+def open_and_look(person: Person, address: str, status: int = 200) -> list[str]:
     """Open an address and say all that is wrong there."""
     answer = person.page.goto(address)
     assert answer
     wrong = [] if answer.status == status else [f"answers {answer.status} instead of {status}"]
-    return [f"{address} ({person.page.title()}): {what}" for what in (*wrong, *examine(person.page), *person.wrong())]
+    wrong += examine(person.page)
+    return [f"{address} ({person.page.title()}): {what}" for what in (*wrong, *person.wrong())]
 
 
-@pytest.mark.parametrize("who", WHO)
-def test_pages(who: str, person_of: Callable[[str], Person], known: Known) -> None:
+@pytest.mark.parametrize("name", PAGES)
+def test_pages(name: str, person_of: Callable[[str], Person], known: Known) -> None:
     wrong: list[str] = []
-    for name, visits in PAGES.items():
-        for visit in visits:
-            if visit.who == who:
-                address = reverse(name, args=known.arguments(visit.of)) + visit.query
-                wrong += look(person_of(who), address, visit.status)
+    for visit in PAGES[name]:
+        address = reverse(name, args=known.arguments(visit.of)) + visit.query
+        wrong += open_and_look(person_of(visit.who), address, visit.status)
     assert not wrong, "\n".join(wrong)
 
 
-def test_pages_of_the_provider(demo: Demo, person_of: Callable[[str], Person]) -> None:
-    wrong = [what for path, status in SANDBOX.items() for what in look(person_of(VISITOR), demo.sandbox + path, status)]
+@pytest.mark.parametrize("path", SANDBOX)
+def test_pages_of_the_provider(path: str, demo: Demo, person_of: Callable[[str], Person]) -> None:
+    wrong = open_and_look(person_of(VISITOR), demo.sandbox + path, SANDBOX[path])
     assert not wrong, "\n".join(wrong)
+
+
+def test_mails(demo: Demo, known: Known, person_of: Callable[[str], Person]) -> None:
+    """One of each kind, as a page of its own: mail programs show nothing else; and the page that shows it here."""
+    assert known.one("invitation", "") and known.one("confirmation", "")
+    person, wrong = person_of(VISITOR), []
+    mails = {mail["subject"].strip(): mail for mail in demo.mails("")}
+    for subject, mail in mails.items():
+        person.page.set_content(mail["html"])
+        wrong += [f"{subject}: {what}" for what in examine(person.page)]
+    person.page.goto(demo.mail_page)
+    person.page.get_by_role("link", name="Invito al portale").first.click()
+    expect(person.page.get_by_role("heading", level=1)).to_contain_text("Invito al portale")
+    wrong += [*examine(person.page), *person.wrong()]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_too_many_attempts(person_of: Callable[[str], Person]) -> None:
+    """A stranger who asks for links again and again is told when to come back."""
+    person = person_of(VISITOR)
+    for _time in range(4):
+        person.page.goto("/password-dimenticata/")
+        person.page.get_by_label("Codice fiscale o e-mail").fill("nessuno@example.com")
+        button(person.page, "Mandami il link").click()
+        answered = re.compile("Controlla la posta|Troppi tentativi")
+        expect(person.page.get_by_role("heading", level=1)).to_have_text(answered)
+    heading(person.page, "Troppi tentativi")
+    person.look()
+
+
+def test_a_form_that_lay_open_too_long(person: Callable[..., Person]) -> None:
+    stranger = person()
+    stranger.page.goto("/accedi/")
+    stranger.context.clear_cookies()
+    stranger.page.get_by_label("Codice fiscale o e-mail").fill("nessuno@example.com")
+    stranger.page.get_by_label("Password", exact=True).fill("qualcosa")
+    button(stranger.page, "Entra").click()
+    heading(stranger.page, "Il modulo è scaduto")
+    stranger.look()
+
+
+@pytest.mark.parametrize(
+    ("path", "send"),
+    [("/accedi/", "Entra"), ("/primo-accesso/", "Continua"), ("/password-dimenticata/", "Mandami il link")],
+)
+def test_forms_that_are_not_accepted(path: str, send: str, person_of: Callable[[str], Person]) -> None:
+    """What is missing is told above the form and at the fields, and the reader is taken there."""
+    page = person_of(VISITOR).page
+    page.goto(path)
+    button(page, send).click()
+    summary = page.get_by_role("alert")
+    expect(summary).to_contain_text("Controlla i dati")
+    expect(summary).to_be_focused()
+    person_of(VISITOR).look()
