@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from albo_pec.views import bad_request
 
 
-class NoNulMiddleware:
+class PlainAnswersMiddleware:
     """PostgreSQL keeps no NUL in a text: an address that holds one is nobody's, and would be an error further in."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -19,3 +20,7 @@ class NoNulMiddleware:
         if "%00" in request.META.get("QUERY_STRING", "") or "\x00" in request.path_info:
             return bad_request(request)
         return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        """What a view does not find gets the portal's own page in development too, not Django's with our addresses."""
+        return render(request, "404.html", status=404) if isinstance(error, Http404) else None

@@ -95,11 +95,14 @@ def situation(request: PecRequest) -> Situation:
     operation = request.operations.filter(kind__in=[Kind.CREATE, *_IN_PROGRESS]).order_by("-id").first()
     if operation and operation.state == State.ATTENTION:
         return Situation(_("L'Ordine sta verificando"), _WAITING_FOR_STAFF, "warning")
-    if request.is_live and operation and operation.state in ProviderOperation.OPEN and operation.kind in _IN_PROGRESS:
+    open_kind = operation.kind if operation and operation.state in ProviderOperation.OPEN else None
+    if request.status == Status.NON_ATTIVO and request.accepted_at:
+        open_kind = Kind.ACTIVATE  # also in the moment between the two reads, when it has just been done
+    if request.is_live and open_kind in _IN_PROGRESS:
         text = _(
             "Il gestore sta lavorando alla casella: di solito bastano pochi secondi. Questa pagina si aggiorna da sola."
         )
-        return Situation(_IN_PROGRESS[Kind(operation.kind)], text, moving=True)
+        return Situation(_IN_PROGRESS[Kind(open_kind)], text, moving=True)
     return _PLAIN[Status(request.status)]
 
 

@@ -17,16 +17,17 @@ HERE = Path(__file__).parent
 WALK_SECONDS = 180
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
     """Together and first: what they have started can then be ended, and the other workers do the rest meanwhile."""
     ours = [item for item in items if item.path.is_relative_to(HERE)]
-    for item in ours:
-        item.add_marker(pytest.mark.browser)
-        item.add_marker(pytest.mark.slow)
-        item.add_marker(pytest.mark.timeout(WALK_SECONDS))
+    for item in ours:  # before xdist looks at the groups
+        for mark in (pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(WALK_SECONDS)):
+            item.add_marker(mark)
         item.add_marker(pytest.mark.xdist_group("browser"))
-    items[:] = ours + [item for item in items if item not in ours]
+    yield
+    # After the order has been shuffled.
+    items.sort(key=lambda item: not item.path.is_relative_to(HERE))
 
 
 @pytest.fixture(scope="package")

@@ -106,7 +106,8 @@ def running_demo() -> Iterator[Demo]:
             process.send_signal(signal.SIGINT)
             process.wait(STOP_SECONDS)
         assert process.returncode == 0, said.read_text()
-        assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+        # What the system has ended may take it a moment to bury.
+        wait_until(lambda: not [pid for pid in family if Path(f"/proc/{pid}").exists()], STOP_SECONDS)
         assert servers_of(var) == []
 
 

@@ -1,0 +1,122 @@
+"""The guide, walked from the office's request to the reset link at the new address, by what is written on the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.demo import Demo
+from tests.browser.people import Person, button, heading, link, reload_until
+from tests.browser.steps import (
+    MAILBOX_PASSWORD,
+    accept,
+    ask_new_recovery_email,
+    find_without_pec,
+    first_access,
+    invite,
+    open_member,
+    request_pec,
+    status,
+)
+
+FIRST, RESET = "La tua casella PEC è attiva: imposta la password", "Reimposta la password della tua casella PEC"
+OFFICE = "ordine.umbria"
+
+
+def enter_mailbox(page: Page, address: str, password: str) -> None:
+    """On the provider's page, with the whole address; ends in the mailbox."""
+    page.get_by_label("Casella PEC").fill(address)
+    page.get_by_label("Password", exact=True).fill(password)
+    button(page, "ACCEDI").click()
+    heading(page, address)
+
+
+def set_mailbox_password(member: Person, page: Page, password: str) -> None:
+    heading(page, "Imposta la password")
+    member.look(page)
+    member.choose_password(password, page)
+    expect(page.get_by_text("La password è stata impostata: ora puoi accedere.")).to_be_visible()
+
+
+def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
+    # 1. The office requests the mailbox: RICHIESTA, then the provider makes it: NON ATTIVO.
+    office = person().sign_in(OFFICE)
+    who = find_without_pec(office)
+    demo.fault("create", "latency", 1)
+    address = request_pec(office, who)
+    expect(status(office, "RICHIESTA").first).to_be_visible()
+    reload_until(office, status(office, "NON ATTIVO"))
+    invite(office, who)
+
+    # 2. The member comes in by the invitation, and accepts.
+    member = person()
+    before = len(demo.mails(who.email))
+    assert demo.mail(who.email, "La tua casella PEC è pronta")
+    page = first_access(member, who)
+    demo.fault("activate", "latency", 1)
+    accept(page)
+    expect(page.get_by_text("Attivazione in corso")).to_be_visible()
+    page.evaluate("() => { window.stillTheSame = true }")
+    expect(status(page, "ATTIVO")).to_be_visible()
+    assert page.evaluate("() => window.stillTheSame"), "the state must change without a reload"
+    assert demo.mail(who.email, "La tua casella PEC è attiva")
+
+    # 3. The first password, at the provider's; then in, with the whole address.
+    set_mailbox_password(member, member.open_mail(who.email, FIRST, f"{demo.sandbox}password/"), MAILBOX_PASSWORD)
+    link(page, "Gestisci la casella PEC").click()
+    heading(page, "Gestione casella PEC")
+    panel = page.url
+    link(page, "Vai alla webmail del gestore").click()
+    enter_mailbox(page, address, MAILBOX_PASSWORD)
+    member.look()
+    link(page, "Gestisci").click()
+    heading(page, address)
+    member.look()
+
+    # 4. Forgotten: address and codice fiscale, a notice, a mail, a new password.
+    button(page, "Esci").click()
+    link(page, "Password dimenticata?").click()
+    page.get_by_label("Indirizzo della casella PEC").fill(address)
+    page.get_by_label("Codice Fiscale o Partita IVA").fill(who.tax_code)
+    button(page, "PROSEGUI").click()
+    heading(page, "Controlla la posta")
+    reset = member.open_mail(who.email, RESET, f"{demo.sandbox}password/")
+    set_mailbox_password(member, reset, f"{MAILBOX_PASSWORD}-2")
+    enter_mailbox(reset, address, f"{MAILBOX_PASSWORD}-2")
+
+    # 5. Another recovery e-mail, in the portal: the new address confirms, the old one is told.
+    page.goto(panel)
+    new = f"nuova.{who.email}"
+    ask_new_recovery_email(page, new)
+    expect(page.get_by_text("Conferma il nuovo indirizzo")).to_be_visible()
+    page.evaluate("() => { window.stillTheSame = true }")
+    assert demo.mail(who.email, "È stato chiesto di cambiare l'email di recupero della PEC")
+    confirming = member.open_mail(new, "Conferma la nuova email di recupero", f"{demo.portal}utente/")
+    button(confirming, "Conferma").click()
+    heading(confirming, "Indirizzo confermato")
+    expect(page.get_by_text("Conferma il nuovo indirizzo")).to_be_hidden()
+    expect(page.get_by_text(new, exact=True)).to_be_visible()
+    assert page.evaluate("() => window.stillTheSame"), "the address must change without a reload"
+    assert demo.mail(who.email, "L'email di recupero della PEC è cambiata")
+
+    # 6. The reset link of the panel goes to the new address, and is good once.
+    old = len(demo.mails(who.email))
+    link(page, "Reimposta password").click()
+    button(page, "Spedisci il link").click()
+    expect(page.get_by_text("Link spedito")).to_be_visible()
+    again = member.open_mail(new, RESET, f"{demo.sandbox}password/")
+    used = again.url
+    set_mailbox_password(member, again, f"{MAILBOX_PASSWORD}-3")
+    enter_mailbox(again, address, f"{MAILBOX_PASSWORD}-3")
+    again.goto(used)
+    heading(again, "Collegamento non valido")
+    expect(again.get_by_text("già stato usato")).to_be_visible()
+    member.look(again)
+    assert len(demo.mails(who.email)) == old > before
+
+    # The office sees it all.
+    open_member(office, who)
+    link(office, address).click()
+    expect(status(office, "ATTIVO").first).to_be_visible()
+    expect(office.get_by_text(new).first).to_be_visible()

@@ -1,0 +1,202 @@
+"""What else happens to a mailbox and to people: no e-mail, a refusal, a forgotten password, the office's decisions."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
+from playwright.sync_api import expect
+
+from tests.browser.demo import Demo, link_in
+from tests.browser.people import Person, button, heading, link, reload_until
+from tests.browser.steps import (
+    PORTAL_PASSWORD,
+    ask_new_recovery_email,
+    decide,
+    find_without_pec,
+    first_access,
+    invite,
+    open_member,
+    open_request,
+    request_pec,
+    status,
+    to_requests,
+    with_mailbox,
+)
+
+
+def test_a_member_without_email(demo: Demo, person: Callable[..., Person]) -> None:
+    """The office prints a code; the member comes in with it and says where the link may go; then the box is made."""
+    at_work = person()
+    office = at_work.sign_in("ordine.marche")
+    who = find_without_pec(office, email=False)
+    address = request_pec(office, who)
+    expect(office.get_by_text("Manca un'email di recupero")).to_be_visible()
+    open_member(office, who)
+    link(office, "Stampa codice di primo accesso").click()
+    button(office, "Stampa il codice di primo accesso").click()
+    heading(office, "Codice di primo accesso")
+    at_work.look()
+    code = office.get_by_text(re.compile(r"^(\w{4}-){2}\w{4}$")).inner_text()
+    link(office, "Torna alla scheda").click()
+
+    member = person()
+    page = member.page
+    page.goto("/")
+    link(page, "Primo accesso con codice").click()
+    page.get_by_label("Codice fiscale").fill(who.tax_code.lower())
+    page.get_by_label("Codice di primo accesso").fill(code.lower().replace("-", " "))
+    button(page, "Continua").click()
+    heading(page, "Scegli la password")
+    member.choose_password(PORTAL_PASSWORD)
+    heading(page, "Scheda Anagrafica")
+
+    to_requests(page)
+    expect(page.get_by_text("Serve un'email di recupero")).to_be_visible()
+    email = f"{who.tax_code.lower()}@example.com"
+    ask_new_recovery_email(page, email, name="Indica l'email di recupero")
+    demo.fault("create", "latency", 1)
+    confirming = member.open_mail(email, "Conferma la nuova email di recupero", f"{demo.portal}utente/")
+    button(confirming, "Conferma").click()
+    link(confirming, "Vai alla gestione della casella").click()
+    heading(confirming, "Gestione casella PEC")
+    expect(status(confirming, "NON ATTIVO")).to_be_visible()
+    expect(link(confirming, "Accetta")).to_be_visible()
+    assert demo.mail(email, "La tua casella PEC è pronta")
+    open_request(office, address)
+    expect(status(office, "NON ATTIVO").first).to_be_visible()
+
+
+def test_refused_and_password_forgotten(demo: Demo, person: Callable[..., Person]) -> None:
+    office = person().sign_in("ordine.marche")
+    who = find_without_pec(office)
+    address = request_pec(office, who)
+    reload_until(office, status(office, "NON ATTIVO"))
+    invite(office, who)
+    member = person()
+    page = first_access(member, who)
+    to_requests(page)
+    link(page, "Rifiuta").click()
+    heading(page, "Rifiuta la casella PEC")
+    link(page, "Torna indietro").click()
+    link(page, "Rifiuta").click()
+    button(page, "Rifiuta la casella").click()
+    expect(page.get_by_text(f"Hai rifiutato la casella {address}.")).to_be_visible()
+    expect(status(page, "RIFIUTATO")).to_be_visible()
+    member.look(page)
+    open_request(office, address)
+    expect(status(office, "RIFIUTATO").first).to_be_visible()
+
+    button(page, "Esci").click()
+    link(page, "Accedi").click()
+    link(page, "Password dimenticata?").click()
+    page.get_by_label("Codice fiscale o e-mail").fill(who.tax_code)
+    button(page, "Mandami il link").click()
+    heading(page, "Controlla la posta")
+    page = member.open_mail(who.email, "Il link per la nuova password del portale", f"{demo.portal}nuova-password/")
+    reset = page.url
+    heading(page, "Scegli la password")
+    member.choose_password(f"{PORTAL_PASSWORD}-bis", page)
+    heading(page, "Scheda Anagrafica")
+    assert demo.mail(who.email, "La password del portale è cambiata")
+    button(page, "Esci").click()
+    member.page = page
+    member.enter(who.tax_code, f"{PORTAL_PASSWORD}-bis")
+    assert reset.endswith("/nuova-password/"), "the secret must not stay in the address bar"
+    page.goto(link_in(demo.mail(who.email, "Il link per la nuova password del portale"), "/nuova-password/"))
+    heading(page, "Il link o il codice è già stato usato")
+    member.look(page)
+
+
+def test_the_office_decides(demo: Demo, person: Callable[..., Person]) -> None:
+    """Sospendi (which the provider refuses at first: Riprova), Riattiva, Cessa; both sides see what has become."""
+    at_work = person()
+    office, member = at_work.sign_in("ordine.marche"), person()
+    _who, address = with_mailbox(office, member)
+    page = member.page
+    open_request(office, address)
+    demo.fault("suspend", "status", 400)
+    decide(office, "Sospendi", "quota non versata")
+    reload_until(office, link(office, "Riprova"))
+    at_work.look()
+    expect(status(office, "ATTIVO").first).to_be_visible()
+    link(office, "Riprova").click()
+    at_work.look()
+    button(office, "Riprova").click()
+    reload_until(office, status(office, "SOSPESO"))
+    page.reload()
+    expect(page.get_by_text("La casella è sospesa")).to_be_visible()
+
+    decide(office, "Riattiva")
+    reload_until(office, status(office, "ATTIVO"))
+    page.reload()
+    expect(page.get_by_text("La casella è attiva")).to_be_visible()
+
+    decide(office, "Cessa", "cancellazione dall'albo")
+    reload_until(office, status(office, "CESSATO"))
+    expect(link(office, "Sospendi")).to_have_count(0)
+    page.reload()
+    expect(status(page, "CESSATO")).to_be_visible()
+    expect(page.get_by_text("Non c'è nessuna richiesta PEC in corso.")).to_be_visible()
+    member.look(page)
+
+
+def test_annulla(person: Callable[..., Person]) -> None:
+    office = person().sign_in("ordine.marche")
+    who = find_without_pec(office)
+    request_pec(office, who)
+    reload_until(office, status(office, "NON ATTIVO"))
+    link(office, "Annulla").click()
+    button(office, "Annulla").click()
+    expect(office.get_by_text("Indicare il motivo.").first).to_be_visible()
+    office.get_by_label("Motivo").fill("richiesta per errore")
+    button(office, "Annulla").click()
+    expect(status(office, "ANNULLATO").first).to_be_visible()
+    open_member(office, who)
+    expect(link(office, "Richiedi PEC")).to_be_visible()
+
+
+def test_the_second_factor(demo: Demo, person: Callable[..., Person]) -> None:
+    """Activated, used with a recovery code, and taken off again: the account is as it was."""
+    someone = person()
+    page = someone.sign_in("RIFIUTATO")
+    account = demo.account("RIFIUTATO")
+    link(page, "Sicurezza").click()
+    link(page, "Attiva").click()
+    page.get_by_label("Password").first.fill(account.password)
+    button(page, "Conferma").click()
+    heading(page, "Attiva il secondo fattore")
+    someone.look()
+    secret = page.get_by_text("oppure scrivi nell'app questa chiave:").locator("span").inner_text()
+    page.get_by_role("textbox").fill(format_hotp_value(hotp_value(secret, int(time.time()) // 30)))
+    button(page, "Attiva").click()
+    heading(page, "Codici di recupero")
+    someone.look()
+    code = page.get_by_role("main").get_by_role("listitem").first.inner_text()
+    button(page, "Esci").click()
+
+    link(page, "Accedi").click()
+    page.get_by_label("Codice fiscale o e-mail").fill(account.username)
+    page.get_by_label("Password", exact=True).fill(account.password)
+    button(page, "Entra").click()
+    heading(page, "Secondo fattore")
+    someone.look()
+    page.get_by_role("textbox").fill(code)
+    button(page, "Entra").click()
+    heading(page, "Scheda Anagrafica")
+
+    link(page, "Sicurezza").click()
+    link(page, "Crea nuovi codici").click()
+    heading(page, "Conferma che sei tu")
+    page.get_by_label("Password").first.fill(account.password)
+    button(page, "Conferma").click()
+    heading(page, "Crea nuovi codici di recupero")
+    someone.look()
+    link(page, "Annulla").click()
+    link(page, "Disattiva").click()
+    heading(page, "Disattiva il secondo fattore")
+    someone.look()
+    button(page, "Disattiva").click()
+    expect(page.get_by_text("Non attivo")).to_be_visible()
