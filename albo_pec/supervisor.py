@@ -95,7 +95,8 @@ def _serve(var: Path, ports: dict[str, int], children: Children) -> None:
     say("Avvio il portale…")
     celery = [python, "-m", "celery", "-A", "albo_pec"]
     quick = ["--without-mingle", "--without-gossip"]  # this worker has no fellows to look for
-    web = [python, "-m", "gunicorn", "albo_pec.wsgi", "-b", f"127.0.0.1:{ports['PORT']}", "-w", "3"]
+    # Threads: browsers keep connections open in advance, and each would hold a worker that has but one.
+    web = [python, "-m", "gunicorn", "albo_pec.wsgi", "-b", f"127.0.0.1:{ports['PORT']}", "-w", "2", "--threads", "16"]
     # Its control socket would be in the home of whoever runs it.
     children.start("web", "web", [*web, "--no-control-socket", "--graceful-timeout", "3"], environment)
     say("Preparo i dati inventati…")

@@ -1,4 +1,4 @@
-"""Chromium, and the demo it visits. Everything here is one demo's, so it runs in one worker of xdist, first of all."""
+"""Chromium, and the demo it visits: one in each worker of xdist that runs a file of these, before all others."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tests.browser.people import PATIENCE, Person
 
 HERE = Path(__file__).parent
 WALK_SECONDS = 180
+ORDER = ("test_guide_walk", "test_pages", "test_keyboard", "test_other_walks")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """Together and first: what they have started can then be ended, and the other workers do the rest meanwhile."""
-    ours = [item for item in items if item.path.is_relative_to(HERE)]
-    for item in ours:  # before xdist looks at the groups
+    """First, in an order that shares the long ones out; what they have started is ended before the others begin."""
+    ours = {item for item in items if item.path.is_relative_to(HERE)}
+    for item in ours:
         for mark in (pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(WALK_SECONDS)):
             item.add_marker(mark)
-        item.add_marker(pytest.mark.xdist_group("browser"))
     yield
     # After the order has been shuffled.
-    items.sort(key=lambda item: not item.path.is_relative_to(HERE))
+    items.sort(key=lambda item: ORDER.index(item.path.stem) if item in ours else len(ORDER))
 
 
 @pytest.fixture(scope="package")

@@ -50,9 +50,9 @@ _PORTAL: dict[str, list[Visit]] = {
     "members:first_access": _by_each(VISITOR),
     "members:password_forgotten": _by_each(VISITOR),
     "members:password_link_sent": _by_each(VISITOR),
-    "members:invitation": [Visit(VISITOR, "invitation"), Visit(VISITOR, "nothing", 410)],
+    "members:invitation": [Visit(VISITOR, "invitation"), Visit(VISITOR, "nothing", 410)],  # a good one leads on
     "members:password_link": [Visit(VISITOR, "nothing", 410)],
-    "members:new_password": [Visit(VISITOR, status=200), Visit("ATTIVO", status=410)],
+    "members:new_password": [Visit("ATTIVO", status=410)],
     "pec_requests:list": _by_each(WITHOUT, *STATES, OFFICE),
     "pec_requests:panel": [*_own(*STATES), Visit(WITHOUT, "pec:ATTIVO", 404)],
     "pec_requests:accept": [*_own("NON_ATTIVO"), Visit("ATTIVO", "pec:NON_ATTIVO", 404)],

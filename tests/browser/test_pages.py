@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from urllib.parse import urlsplit
 
 import pytest
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
@@ -91,6 +94,15 @@ def test_mails(demo: Demo, known: Known, person_of: Callable[[str], Person]) -> 
     expect(person.page.get_by_role("heading", level=1)).to_contain_text("Invito al portale")
     wrong += [*examine(person.page), *person.wrong()]
     assert not wrong, "\n".join(wrong)
+
+
+def test_connections_opened_in_advance_hold_nobody_up(demo: Demo) -> None:
+    """As two browsers open them, six each."""
+    where = urlsplit(demo.portal)
+    with ExitStack() as idle:
+        for _connection in range(12):
+            idle.enter_context(socket.create_connection((where.hostname, where.port)))
+        assert demo.http.get(f"{demo.portal}accedi/", timeout=10).ok
 
 
 def test_too_many_attempts(person_of: Callable[[str], Person]) -> None:
