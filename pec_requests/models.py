@@ -148,6 +148,7 @@ class ProviderOperation(models.Model):
             models.Index(
                 fields=["request", "id"], condition=Q(state__in=["WAITING", "RUNNING"]), name="operation_order"
             ),
+            models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="operation_finished"),
         ]
 
     def __str__(self) -> str:
@@ -175,6 +176,24 @@ class ProviderHealth(models.Model):
 
     def __str__(self) -> str:
         return self.get_state_display()
+
+
+class WorkerShare(models.Model):
+    """How many of the calls that the provider allows at once one worker may make, and until when it may.
+
+    The shares that have not ended never add up to more than ``PROVIDER_CONCURRENCY``.
+    """
+
+    worker = models.CharField(max_length=120, unique=True)
+    slots = models.PositiveIntegerField(default=0)
+    ends_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("parte di un worker")
+        verbose_name_plural = _("parti dei worker")
+
+    def __str__(self) -> str:
+        return f"{self.worker}: {self.slots}"
 
 
 class RecoveryEmailChange(models.Model):
