@@ -2,6 +2,8 @@
 #
 #   make demo    the portal with invented data, on PORT (8000); Ctrl-C ends it
 #   make test    every test; ARGS="tests/house -k locks" passes options on to pytest
+#   make faults  every operation under every fault, at every point of its way: nothing lost, nothing twice
+#   make bench   what it costs and how fast it is, as ratios within one run; ARGS="idle" runs one measure
 #   make lint    what a commit must satisfy
 
 .DEFAULT_GOAL := help
@@ -14,7 +16,7 @@ INSTALL := $(PY) -m pip install -qq --disable-pip-version-check --no-warn-script
 COMPILE := $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help demo test lint audit requirements
+.PHONY: help demo test faults bench lint audit requirements
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -28,6 +30,16 @@ test: export EMBEDDED_FSYNC := 0
 test: .venv/.dev
 	@$(PY) -m tests.chromium
 	@exec $(PY) -m pytest -n 2 $(ARGS)
+
+# Servers of its own too, which it kills and restarts. ARGS="kill-claiming --size 5" runs one row of the matrix.
+faults: export VAR := var/faults
+faults: export EMBEDDED_FSYNC := 0
+faults: .venv/.dev
+	@exec $(PY) -m tests.faults $(ARGS)
+
+bench: export VAR := var/bench
+bench: .venv/.dev
+	@exec $(PY) -m bench $(ARGS)
 
 lint: export VAR := var/test
 lint: export EMBEDDED_FSYNC := 0

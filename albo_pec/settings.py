@@ -116,7 +116,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Celery's Django fixup closes the database connection around every task unless this is set.
 CELERY_DB_REUSE_MAX = 10_000
 # Mail has workers of its own, so that a long queue at the provider never keeps a link waiting.
-CELERY_TASK_ROUTES = {"members.tasks.*": {"queue": "mail"}}
+CELERY_TASK_ROUTES = {"members.tasks.*": {"queue": "mail"}, "pec_requests.tasks.write_mails": {"queue": "mail"}}
 CELERY_TIMEZONE = "Europe/Rome"
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
 SWEEP_OPTIONS = {"expires": SWEEP_SECONDS}  # the next sweep makes good what nobody had time for
@@ -132,9 +132,19 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },
+    "write-mails": {
+        "task": "pec_requests.tasks.write_mails",
+        "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
+    },
     "send-mail": {"task": "members.tasks.send_mail", "schedule": SWEEP_SECONDS, "options": SWEEP_OPTIONS},
     "seal-log": {"task": "audit.tasks.seal_log", "schedule": 60.0, "options": {"expires": 60.0}},
     "forget-old-links": {"task": "members.tasks.forget_old_links", "schedule": crontab(hour="4", minute="15")},
+    "reconcile": {
+        "task": "pec_requests.tasks.reconcile_with_provider",
+        "schedule": crontab(hour="2", minute="30"),
+        "options": {"expires": 6 * 3600.0},
+    },
 }
 
 # --- The provider -----------------------------------------------------------------------------------------------------
@@ -148,7 +158,9 @@ PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=3.05)
 PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=20.0)
 # A worker's turn: then it lets other tasks, and a request to end, come between.
 WORKER_TURN_SECONDS = env.float("WORKER_TURN_SECONDS", default=20.0)
+# Calls at once, and calls a second (0: no limit), of all workers of all hosts together: the partner account is one.
 PROVIDER_CONCURRENCY = env.int("PROVIDER_CONCURRENCY", default=10)
+PROVIDER_RATE = env.float("PROVIDER_RATE", default=0.0)
 # An operation makes no further call once this is over, so that a lease always outlives the work done under it.
 PROVIDER_OPERATION_SECONDS = env.float("PROVIDER_OPERATION_SECONDS", default=45.0)
 OPERATION_LEASE_SECONDS = env.float("OPERATION_LEASE_SECONDS", default=90.0)

@@ -12,17 +12,23 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
 
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from aruba_sandbox.fields import Fields
 from aruba_sandbox.wire import ApiError, refusal
 
-KINDS = ("latency", "status", "drop_before", "drop_after", "garbage", "partial", "rate_limit")
+KINDS = ("latency", "hold", "status", "drop_before", "drop_after", "garbage", "truncated", "partial", "rate_limit")
+# Kinds that only take time: any number of them goes with another fault. "hold" lasts until the faults are cleared.
+DELAYS = ("latency", "hold")
+# Kinds that can strike after the work too. The others say by themselves when they strike.
+AFTER = ("latency", "hold", "status", "garbage", "truncated")
 CALLS = (
     *("*", "token", "owners", "create", "info", "search", "available", "activate", "password-reset"),
     *("recovery-email", "suspend", "suspend-undo", "cancellation", "cancellation-undo", "owner-change", "types"),
 )
 GARBAGE = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
+TRUNCATED = '{"version": "v2", "datetime": "2026-01-31T09:'
 _LONGEST_DELAY = 300
 
 Work = Callable[[], HttpResponse]
@@ -30,24 +36,32 @@ Work = Callable[[], HttpResponse]
 
 @dataclass
 class Fault:
-    """One thing that goes wrong; ``times`` is how often it still will, without end if ``None``."""
+    """One thing that goes wrong; ``times`` is how often it still will, without end if ``None``.
+
+    ``after``: the work is done first. Else a bad answer comes in its place, and a delay before it.
+    """
 
     call: str
     kind: str
     value: float | None = None
     probability: float = 1
     times: int | None = None
+    after: bool = False
 
     @classmethod
     def parse(cls, body: Fields) -> "Fault":
         """From the control's body."""
         kind = body.choice("kind", KINDS)
+        after = body.flag("after")
+        if after and kind not in AFTER:
+            body.refuse("after", f"non si può chiedere per «{kind}»")
         return cls(
             call=body.choice("call", CALLS),
             kind=kind,
             value=_value(body, kind),
             probability=body.number("probability", least=0, most=1, default=1),
             times=body.integer("times") if body.has("times") else None,
+            after=after,
         )
 
     def concerns(self, call: str) -> bool:
@@ -65,6 +79,7 @@ class Plan:
     def __init__(self) -> None:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
+        self._cleared = threading.Event()
 
     def add(self, fault: Fault) -> None:
         """Order one more."""
@@ -72,9 +87,16 @@ class Plan:
             self._faults.append(fault)
 
     def clear(self) -> None:
-        """None any more."""
+        """None any more, and whoever is held goes on."""
         with self._lock:
             self._faults.clear()
+            self._cleared.set()
+            self._cleared = threading.Event()
+
+    def until_cleared(self) -> threading.Event:
+        """What a held call waits for."""
+        with self._lock:
+            return self._cleared
 
     def waiting(self) -> list[Fault]:
         """Those that will still strike."""
@@ -88,8 +110,8 @@ class Plan:
         drawn: list[Fault] = []
         with self._lock:
             for fault in self._faults:
-                decided = any(earlier.kind != "latency" for earlier in drawn)
-                if (decided and fault.kind != "latency") or not self._strikes(fault, call):
+                decided = any(earlier.kind not in DELAYS for earlier in drawn)
+                if (decided and fault.kind not in DELAYS) or not self._strikes(fault, call):
                     continue
                 drawn.append(fault)
                 if fault.times is not None:
@@ -107,35 +129,50 @@ PLAN = Plan()
 
 def surround(call: str, request: HttpRequest, work: Work) -> HttpResponse:
     """Do the work of a call with whatever goes wrong around it."""
-    response: Work = work
-    for fault in PLAN.draw(call):
-        if fault.kind == "latency":
-            time.sleep(fault.value or 0)
+    cleared = PLAN.until_cleared()
+    drawn = PLAN.draw(call)
+    delays = [fault for fault in drawn if fault.kind in DELAYS]
+    spoiler = next((fault for fault in drawn if fault.kind not in DELAYS), None)
+    _delay([fault for fault in delays if not fault.after], cleared)
+    response = _spoilt(spoiler, request, work) if spoiler else work()
+    _delay([fault for fault in delays if fault.after], cleared)
+    return _hang_up(request) if spoiler and spoiler.kind == "drop_after" else response
+
+
+def _delay(faults: list[Fault], cleared: threading.Event) -> None:
+    if faults:
+        connection.close()  # whoever only waits keeps no connection of the pool from others
+    for fault in faults:
+        if fault.kind == "hold":
+            cleared.wait(_LONGEST_DELAY)
         else:
-            response = _spoilt(fault, request, work)
-    return response()
+            time.sleep(fault.value or 0)
 
 
-def _spoilt(fault: Fault, request: HttpRequest, work: Work) -> Work:
+def _spoilt(fault: Fault, request: HttpRequest, work: Work) -> HttpResponse:
+    if fault.after:
+        work()
     match fault.kind:
         case "drop_before":
-            return lambda: _hang_up(request)
+            return _hang_up(request)
         case "drop_after":
-            return lambda: work() and _hang_up(request)
+            return work()
         case "partial":
-            return lambda: _with_error(work())
+            return _with_error(work())
         case "garbage":
-            return lambda: HttpResponse(GARBAGE, status=int(fault.value or HTTPStatus.OK))
+            return HttpResponse(GARBAGE, status=int(fault.value or HTTPStatus.OK))
+        case "truncated":
+            return HttpResponse(TRUNCATED, content_type="application/json")
         case "rate_limit":
-            return lambda: _rate_limited(fault.value)
+            return _rate_limited(fault.value)
         case _:
-            return lambda: refusal(ApiError(int(fault.value or 500), "Errore richiesto dal collaudo."))
+            return refusal(ApiError(int(fault.value or 500), "Errore richiesto dal collaudo."))
 
 
 def _hang_up(request: HttpRequest) -> HttpResponse:
     """Close the connection under the server's feet: the client gets no answer at all."""
-    connection: socket.socket = request.META["gunicorn.socket"]
-    connection.shutdown(socket.SHUT_RDWR)
+    client: socket.socket = request.META["gunicorn.socket"]
+    client.shutdown(socket.SHUT_RDWR)
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 

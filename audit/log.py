@@ -2,13 +2,32 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from itertools import islice
 from typing import Any
 
-from django.db import models
+from django.db import connection, models
 
 from audit.actors import Actor
 from audit.models import LogEntry
+
+_COLUMNS = {
+    "action": "text",
+    "actor_id": "bigint",
+    "actor_name": "text",
+    "ip": "inet",
+    "object_type": "text",
+    "object_id": "bigint",
+    "person": "bigint",
+    "ordine": "text",
+    "detail": "jsonb",
+}
+# The other columns have defaults in the database.
+_INSERT = f"""
+INSERT INTO {LogEntry._meta.db_table} ({", ".join(_COLUMNS)})
+SELECT * FROM jsonb_to_recordset(%s) AS row({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
+"""  # noqa: S608  (names of our own)
 
 
 def entry(
@@ -35,8 +54,15 @@ def entry(
 
 
 def record_many(entries: Iterable[LogEntry]) -> None:
-    """Insert entries in one statement per thousand, in the caller's transaction."""
-    LogEntry.objects.bulk_create(entries, batch_size=1000)
+    """Insert entries, a statement for each ten thousand, in the caller's transaction. They get no primary key here.
+
+    By hand: in bulk this is a worker's commonest write, and bulk_create works ten times as long on each row.
+    """
+    rows = iter(entries)
+    while some := list(islice(rows, 10_000)):
+        values = json.dumps([{name: getattr(entry, name) for name in _COLUMNS} for entry in some])
+        with connection.cursor() as cursor:
+            cursor.execute(_INSERT, [values])
 
 
 def record(

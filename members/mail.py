@@ -6,6 +6,8 @@ Nothing here talks to a mail server but ``drain``.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import formataddr, parseaddr
 from typing import Any
@@ -27,16 +29,37 @@ _SENDER_LOCK = 7_316_002
 _LINE_ENDS = re.compile(r"\s+")
 
 
-def send(template: str, *, to: str, ordine: Ordine | None, context: dict[str, Any]) -> None:
-    """Queue the mail ``templates/mail/<template>.subject.txt``, ``.txt`` and ``.html`` in the name of the Ordine.
+@dataclass(frozen=True)
+class Letter:
+    """The mail ``templates/mail/<template>.subject.txt``, ``.txt`` and ``.html`` in the name of an Ordine."""
 
-    The row stands or falls with the caller's transaction. It is made by hand because post_office would render our text
-    as a template once more, names and addresses of people included.
+    template: str
+    to: str
+    ordine: Ordine | None
+    context: dict[str, Any]
+
+
+def send(template: str, *, to: str, ordine: Ordine | None, context: dict[str, Any]) -> None:
+    """Queue one mail: see ``send_all``."""
+    send_all([Letter(template, to, ordine, context)])
+
+
+def send_all(letters: Iterable[Letter]) -> None:
+    """Queue mails. The rows stand or fall with the caller's transaction.
+
+    They are made by hand because post_office would render our text as a template once more, names and addresses of
+    people included.
     """
-    context = {"ordine": ordine, "portal_url": settings.PORTAL_URL, "site_name": settings.SITE_NAME, **context}
-    Email.objects.create(
+    if Email.objects.bulk_create([_row(letter) for letter in letters], batch_size=500):
+        wake(SEND_TASK)
+
+
+def _row(letter: Letter) -> Email:
+    template, ordine = letter.template, letter.ordine
+    context = {"ordine": ordine, "portal_url": settings.PORTAL_URL, "site_name": settings.SITE_NAME, **letter.context}
+    return Email(
         from_email=_sender(ordine),
-        to=[to],
+        to=[letter.to],
         subject=_one_line(_text(f"mail/{template}.subject.txt", context)),
         message=_text(f"mail/{template}.txt", context).strip() + "\n",
         html_message=get_template(f"mail/{template}.html").render(context),
@@ -44,7 +67,6 @@ def send(template: str, *, to: str, ordine: Ordine | None, context: dict[str, An
         status=STATUS.queued,
         priority=PRIORITY.medium,
     )
-    wake(SEND_TASK)
 
 
 def drain() -> int:

@@ -23,6 +23,7 @@ _OPERATORE = frozenset(
         "pec_requests.view_pecrequest",
         "pec_requests.view_pecdomain",
         "pec_requests.view_provideroperation",
+        "pec_requests.view_difference",
         "pec_requests.request_pec",
         "pec_requests.cancel_request",
         "pec_requests.retry_operation",

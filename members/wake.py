@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 from celery import current_app
 from django.db import transaction
@@ -19,7 +24,49 @@ class _Nudge:
         self.savepoints = savepoints
 
     def __call__(self) -> None:
-        deliver(self.task)
+        if (bundle := _bundle.get()) is None:
+            deliver(self.task)
+        else:
+            bundle.add(self.task)
+
+
+class _Bundle:
+    """Tasks to wake, each at most once in ``_BUNDLE_SECONDS`` and once more at the end."""
+
+    def __init__(self) -> None:
+        self._delivered: dict[str, float] = {}
+        self._owed: set[str] = set()
+
+    def add(self, task: str) -> None:
+        if time.monotonic() < self._delivered.get(task, -math.inf) + _BUNDLE_SECONDS:
+            self._owed.add(task)
+        else:
+            self._deliver(task)
+
+    def flush(self) -> None:
+        for task in sorted(self._owed):
+            self._deliver(task)
+
+    def _deliver(self, task: str) -> None:
+        self._owed.discard(task)
+        self._delivered[task] = time.monotonic()
+        deliver(task)
+
+
+_BUNDLE_SECONDS = 1.0
+_bundle: ContextVar[_Bundle | None] = ContextVar("bundle", default=None)
+
+
+@contextmanager
+def bundled() -> Iterator[None]:
+    """For work that commits many times a second: one message stands for many."""
+    bundle = _Bundle()
+    token = _bundle.set(bundle)
+    try:
+        yield
+    finally:
+        _bundle.reset(token)
+        bundle.flush()
 
 
 def wake(task: str) -> None:

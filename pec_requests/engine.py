@@ -1,60 +1,67 @@
-"""The worker: keeps its slots full of claimed operations until there is nothing left to claim."""
+"""The worker: keeps its share of the provider's slots full of claimed operations until there is nothing left to claim.
+
+One thread owns the database: it claims, and settles what the calls bring back. The calls run in threads of their own
+(``calling.Calls``), which go on with what was claimed ahead while answers are being settled.
+"""
 
 from __future__ import annotations
 
 import os
 import socket
+import threading
 import time
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
 from django.conf import settings
 from django_scopes import scopes_disabled
 
-from members.wake import wake
-from pec_requests import operations
-from pec_requests.operations import Claim
-from pec_requests.performing import Outcome, perform
-from pec_requests.provider import Provider, provider
-from pec_requests.settling import settle
+from members.wake import bundled, wake
+from pec_requests import health, operations
+from pec_requests.calling import NOT_BEGUN, Calls
+from pec_requests.provider import Provider
+from pec_requests.settling import settle_all
+from pec_requests.shares import Share
 
 
 def worker_name() -> str:
-    """Who we are, for ``claimed_by``."""
-    return f"{socket.gethostname()}:{os.getpid()}"
+    """Who we are, for ``claimed_by`` and the share."""
+    return f"{socket.gethostname()}:{os.getpid()}:{threading.get_native_id()}"
 
 
 def run(the_provider: Provider | None = None) -> int:
-    """Carry out what is waiting, of all Ordini, for one turn, and return how many operations were settled.
-
-    Calls run in threads and outside any transaction; the database is used from this thread only.
-    """
+    """Carry out what is waiting, of all Ordini, for one turn, and return how many operations were settled."""
     ends = time.monotonic() + settings.WORKER_TURN_SECONDS
     settled = 0
-    running: dict[Future[Outcome], Claim] = {}
     # The worker serves every Ordine: the one place in the engine that steps out of the tenancy scope.
-    with scopes_disabled(), ThreadPoolExecutor(settings.PROVIDER_CONCURRENCY) as slots:
+    with scopes_disabled(), bundled(), Share(worker_name()) as share, Calls(the_provider) as calls:
         while True:
+            share.renew(calls.busy)
             in_turn = time.monotonic() < ends
-            free = settings.PROVIDER_CONCURRENCY - len(running) if in_turn else 0
-            for claim in operations.claim(free, worker_name()):
-                running[slots.submit(_call, claim, the_provider)] = claim
-            if not running:
-                if not in_turn:
-                    wake(operations.WORKER_TASK)
+            _keep_full(calls, share, in_turn)
+            if not calls.in_hand and not in_turn:
+                wake(operations.WORKER_TASK)
                 return settled
-            finished, _waiting = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                settle(running.pop(future), _answer(future))
-                settled += 1
+            if not calls.in_hand and share.useful_slots:
+                return settled
+            settled += _settle(calls)
 
 
-def _call(claim: Claim, given: Provider | None) -> Outcome:
-    """In a thread. A provider that cannot even be built (``Misconfigured``) is an answer like others."""
-    return perform(claim, given or provider())
+def _keep_full(calls: Calls, share: Share, in_turn: bool) -> None:
+    """Claim what can start now, and as much again ahead, so that no slot waits for the database."""
+    calls.allow(share.useful_slots, share.rate)
+    wanted = 2 * share.useful_slots - calls.in_hand
+    if in_turn and wanted > 0:
+        begin_by = time.monotonic() + settings.OPERATION_LEASE_SECONDS - settings.PROVIDER_OPERATION_SECONDS
+        calls.start(operations.claim(wanted, worker_name()), begin_by)
 
 
-def _answer(future: Future[Outcome]) -> Outcome | Exception:
-    error = future.exception()
-    if error is not None and not isinstance(error, Exception):
-        raise error  # KeyboardInterrupt and its like end the worker; the lease takes care of its claims
-    return error or future.result()
+def _settle(calls: Calls) -> int:
+    """Settle the answers that have come; what was not begun goes back to the queue. Return how many were settled."""
+    answers = calls.gather()
+    begun = [(claim, answer) for claim, answer in answers if answer is not NOT_BEGUN]
+    given_back = [claim for claim, answer in answers if answer is NOT_BEGUN]
+    settle_all(begun)
+    if any(isinstance(answer, Exception) for _claim, answer in begun) and health.trouble():
+        given_back += calls.give_back()
+    if given_back:
+        operations.release(given_back)
+    return len(begun)

@@ -67,13 +67,17 @@ def decide(request_ids: Iterable[int], act: str, actor: Actor, *, reason: str = 
     return [request for request, _row in changed]
 
 
-@transaction.atomic
-def confirm(operation: ProviderOperation, actor: Actor) -> None:
-    """The provider has done ``operation``: make the move that was waiting for it, if the request still stands there."""
-    request = _lock([operation.request_id])[0]
-    row = move_by(operation.kind, request.status)
-    if row is not None:
-        _change([request], row, actor)
+def confirm(done: Iterable[ProviderOperation], actor: Actor) -> None:
+    """The provider has done these operations: make the moves that waited for them, where a request still stands there.
+
+    The operations are held by the caller: their requests are locked and as they are now.
+    """
+    changed: dict[Move, list[PecRequest]] = {}
+    for operation in done:
+        if row := move_by(operation.kind, operation.request.status):
+            changed.setdefault(row, []).append(operation.request)
+    for row, requests in changed.items():
+        _change(requests, row, actor)
 
 
 @transaction.atomic
@@ -144,8 +148,10 @@ def retry_operations(operation_ids: Iterable[int], actor: Actor) -> int:
     _drop_what_came_too_late(operation_ids)
     stuck = ProviderOperation.objects.filter(pk__in=list(operation_ids), state=ProviderOperation.State.ATTENTION)
     rows = list(stuck.select_for_update(of=("self",)).order_by("pk"))
-    for operation in rows:
-        _record("operation.retry", [requests[operation.request_id]], actor, kind=operation.get_kind_display())
+    for kind in Kind:
+        _record(
+            "operation.retry", [requests[o.request_id] for o in rows if o.kind == kind], actor, kind=str(kind.label)
+        )
     operations.retry(rows)
     return len(rows)
 
@@ -202,8 +208,7 @@ def _change(requests: list[PecRequest], row: Move, actor: Actor, *, reason: str 
     _record(f"pec.{row.act}", requests, actor, reason=reason)
     if row.target in FINAL:
         _close_there(requests)
-    for request in requests:
-        notices.moved(request, row.act)
+    notices.moved(requests, row.act)
 
 
 def _close_there(requests: list[PecRequest]) -> None:
@@ -219,3 +224,18 @@ def _record(action: str, requests: Iterable[PecRequest], actor: Actor, **detail:
         log.entry(action, actor, r, person=r.member_id, ordine=r.member.ordine.code, address=r.address, **detail)
         for r in requests
     )
+
+
+@transaction.atomic
+def found_closed(request_ids: Iterable[int], actor: Actor) -> list[PecRequest]:
+    """The provider has closed these mailboxes, or is closing them, without our asking. Return the requests that ended.
+
+    From a status that no closing leads away from, nothing changes.
+    """
+    ended: dict[Move, list[PecRequest]] = {}
+    for request in _lock(request_ids):
+        if row := move_by(Kind.CLOSE, request.status):
+            ended.setdefault(row, []).append(request)
+    for row, requests in ended.items():
+        _change(requests, row, actor, reason=_("Chiusura trovata presso il gestore."))
+    return [request for requests in ended.values() for request in requests]

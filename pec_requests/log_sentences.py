@@ -25,6 +25,7 @@ SENTENCES: dict[str, str | Promise] = {
     "pec.reset.asked": _("Chiesto il link per reimpostare la password della casella {address}"),
     "pec.reset.sent": _("Il gestore ha spedito il link per la password a {email}"),
     "pec.reset.unknown": _("Non si sa se il gestore abbia spedito il link per la password"),
+    "pec.mended": _("Differenza con il gestore riparata: {repair} (registro: {here}; gestore: {there})"),
     "operation.attention": _("{kind}: da verificare. {error}"),
     "operation.retry": _("{kind}: la segreteria ha chiesto di riprovare"),
     "operation.dropped": _("{kind}: la segreteria ha rinunciato"),

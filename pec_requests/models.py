@@ -222,3 +222,72 @@ class RecoveryEmailChange(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request} → {self.new_email}"
+
+
+class Difference(models.Model):
+    """Where the register and the provider disagree about a mailbox, from the run that found it to the one that did not.
+
+    ``repair`` is what the portal may do about it by itself; blank where a person must decide. ``member`` says whose
+    Ordine sees it: without one (a mailbox of somebody unknown) only the federation does.
+    """
+
+    class Kind(models.TextChoices):
+        MISSING_THERE = "MISSING_THERE", _("manca presso il gestore")
+        MISSING_HERE = "MISSING_HERE", _("manca nel registro")
+        STATUS = "STATUS", _("altro stato")
+        RECOVERY_EMAIL = "RECOVERY_EMAIL", _("altra email di recupero")
+        HOLDER = "HOLDER", _("altro titolare")
+
+    class Repair(models.TextChoices):
+        RECOVERY_EMAIL = "RECOVERY_EMAIL", _("riportare presso il gestore l'email di recupero del registro")
+        FOUND_CLOSED = "FOUND_CLOSED", _("segnare nel registro che la casella è cessata")
+        CLOSE = "CLOSE", _("chiudere la casella presso il gestore")
+        RETRY = "RETRY", _("concludere la creazione della casella")
+
+    kind = models.CharField(_("differenza"), max_length=20, choices=Kind)
+    address = models.CharField(_("indirizzo"), max_length=254)
+    request = models.ForeignKey(
+        PecRequest, models.CASCADE, null=True, blank=True, related_name="differences", verbose_name=_("richiesta")
+    )
+    member = models.ForeignKey(
+        Member, models.CASCADE, null=True, blank=True, related_name="pec_differences", verbose_name=_("iscritto")
+    )
+    here = models.CharField(_("nel registro"), max_length=300, blank=True)
+    there = models.CharField(_("presso il gestore"), max_length=300, blank=True)
+    repair = models.CharField(_("riparazione"), max_length=20, choices=Repair, blank=True)
+    first_seen = models.DateTimeField(_("vista la prima volta"), db_default=Now())
+    last_seen = models.DateTimeField(_("vista l'ultima volta"), db_default=Now())
+    closed_at = models.DateTimeField(_("chiusa il"), null=True, blank=True)
+    repaired_at = models.DateTimeField(_("riparata il"), null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="member__ordine")
+
+    class Meta:
+        verbose_name = _("differenza con il gestore")
+        verbose_name_plural = _("differenze con il gestore")
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["address", "kind"], condition=Q(closed_at=None), name="one_open_difference_of_a_kind"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address}: {self.get_kind_display()}"
+
+
+class Notice(models.Model):
+    """A mail that is still to be written: the transaction of a move has other things to do than to word it."""
+
+    request = models.ForeignKey(PecRequest, models.PROTECT, related_name="+")
+    act = models.CharField(max_length=20)
+    created_at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="request__member__ordine")
+
+    class Meta:
+        verbose_name = _("avviso da scrivere")
+        verbose_name_plural = _("avvisi da scrivere")
+
+    def __str__(self) -> str:
+        return f"{self.request}: {self.act}"

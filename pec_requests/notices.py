@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from django.conf import settings
+from django.db import transaction
 from django.urls import reverse
+from django_scopes import scopes_disabled
 
 from members import emails, mail
-from pec_requests.models import PecRequest
+from members.wake import wake
+from pec_requests.models import Notice, PecRequest
+
+WRITE_TASK = "pec_requests.tasks.write_mails"
 
 _BY_ACT = {
     "create": "pec_ready",
@@ -22,12 +29,30 @@ def masked(email: str) -> str:
     return emails.mask(email)
 
 
-def moved(request: PecRequest, act: str) -> None:
-    """Tell the member what became of the mailbox, where they can be reached."""
-    template = _BY_ACT.get(act)
-    to = request.member.usable_email or request.recovery_email
-    if template and to:
-        _send(template, to, request)
+def moved(requests: Iterable[PecRequest], act: str) -> None:
+    """Tell each member what became of the mailbox: noted here, worded by ``write`` a moment later."""
+    if act in _BY_ACT and Notice.objects.bulk_create([Notice(request=r, act=act) for r in requests], batch_size=1000):
+        wake(WRITE_TASK)
+
+
+def write() -> int:
+    """Word what was noted, as mails to those who can be reached. Return how many notices that were."""
+    written = 0
+    # Mails of every Ordine.
+    with scopes_disabled():
+        while count := _write_some():
+            written += count
+    return written
+
+
+@transaction.atomic
+def _write_some() -> int:
+    waiting = Notice.objects.select_for_update(of=("self",), skip_locked=True).order_by("pk")
+    notices = list(waiting.select_related("request__member__ordine")[:200])
+    reachable = [(n, n.request.member.usable_email or n.request.recovery_email) for n in notices]
+    mail.send_all([_letter(_BY_ACT[notice.act], to, notice.request) for notice, to in reachable if to])
+    Notice.objects.filter(pk__in=[n.pk for n in notices]).delete()
+    return len(notices)
 
 
 def recovery_email_to_confirm(request: PecRequest, new_email: str, secret: str) -> None:
@@ -51,6 +76,10 @@ def provider_stopped(reason: str) -> None:
 
 
 def _send(template: str, to: str, request: PecRequest, **context: object) -> None:
+    mail.send_all([_letter(template, to, request, **context)])
+
+
+def _letter(template: str, to: str, request: PecRequest, **context: object) -> mail.Letter:
     portal = {"request_url": settings.PORTAL_URL + reverse("pec_requests:list"), "webmail_url": settings.WEBMAIL_URL}
     context = {"request": request, "member": request.member, **portal, **context}
-    mail.send(template, to=to, ordine=request.member.ordine, context=context)
+    return mail.Letter(template, to, request.member.ordine, context)

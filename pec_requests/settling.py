@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import random
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import structlog
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils.translation import gettext as _
 
 from audit import log
@@ -25,29 +28,85 @@ _WORKER = Actor.process("worker")
 _LONGEST_PAUSE = 3600.0
 # One operation can meet these alone; many in a row mean that the provider is away.
 _AS_IF_AWAY = {"timed_out", "connection_lost", "unexpected_answer"}
+Answer = Outcome | Exception
 
 
-def settle(claim: Claim, answer: Outcome | Exception) -> None:
+def settle_all(answers: Iterable[tuple[Claim, Answer]]) -> None:
+    """Write down what came of claimed operations: those that succeeded together, the others one by one.
+
+    One that cannot be written keeps no other from being written; it is looked into when its lease is over.
+    """
+    answers = list(answers)
+    done = [(claim, answer) for claim, answer in answers if isinstance(answer, Done)]
+    alone = [(claim, answer) for claim, answer in answers if not isinstance(answer, Done)]
+    if len(done) > 1:
+        with _logged("settling_together_failed", [claim.operation.pk for claim, _answer in done]) as went_well:
+            _settle_done([claim for claim, _answer in done], {claim.token: answer.result for claim, answer in done})
+        done = [] if went_well else done
+    for claim, answer in [*done, *alone]:
+        with _logged("settling_failed", [claim.operation.pk]):
+            settle(claim, answer)
+
+
+@contextmanager
+def _logged(event: str, ids: list[int]) -> Iterator[list[bool]]:
+    """Note an error and go on, unless the database is gone; what it gives is not empty where all went well."""
+    went_well: list[bool] = []
+    try:
+        yield went_well
+        went_well.append(True)
+    except Exception as error:
+        if not connection.is_usable():
+            raise
+        logger.error(event, operations=ids, exc_info=error)
+
+
+def settle(claim: Claim, answer: Answer) -> None:
     """Write down what came of a claimed operation; nothing when somebody else holds it by now."""
+    if isinstance(answer, Done):
+        _settle_done([claim], {claim.token: answer.result})
+        return
     with transaction.atomic():
-        operation = operations.held(claim)
+        operation = operations.held([claim]).get(claim.token)
         if operation is None:
-            logger.warning("claim_lost", operation=claim.operation.pk)
-            return
-        if isinstance(answer, Exception):
+            _lost([claim])
+        elif isinstance(answer, Exception):
             _settle_error(claim, operation, answer)
         else:
             health.succeeded()
             _settle_outcome(operation, answer)
 
 
-def _settle_outcome(operation: ProviderOperation, outcome: Outcome) -> None:
+def _lost(claims: Iterable[Claim]) -> None:
+    for claim in claims:
+        logger.warning("claim_lost", operation=claim.operation.pk)
+
+
+@transaction.atomic
+def _settle_done(claims: list[Claim], results: dict[uuid.UUID, str]) -> None:
+    held = operations.held(claims)
+    _lost(claim for claim in claims if claim.token not in held)
+    health.succeeded()
+    for result in set(results.values()):
+        operations.finish([o for token, o in held.items() if results[token] == result], State.DONE, result=result)
+    moving = []
+    for token, operation in held.items():
+        match Kind(operation.kind):
+            case Kind.RESET:
+                _record("pec.reset.sent", operation, email=results[token])
+            case Kind.RECOVERY_EMAIL:
+                _recovery_email_changed(operation)
+            case Kind.CLOSE if not operation.request.is_live:
+                _record("operation.closed_there", operation)
+            case _:
+                moving.append(operation)
+    lifecycle.confirm(moving, _WORKER)
+
+
+def _settle_outcome(operation: ProviderOperation, outcome: AddressTaken | NeverRepeat) -> None:
     match outcome:
-        case Done(result):
-            operations.finish(operation, State.DONE, result=result)
-            _after_done(operation, result)
         case AddressTaken() if operation.request.status != Status.RICHIESTA:
-            operations.finish(operation, State.WITHDRAWN)
+            operations.finish([operation], State.WITHDRAWN)
         case AddressTaken() if operation.attempts >= settings.OPERATION_MAX_ATTEMPTS:
             words = _("Il gestore dà per assegnati tutti gli indirizzi proposti.")
             _attention(operation, words, look_first=False)
@@ -55,20 +114,8 @@ def _settle_outcome(operation: ProviderOperation, outcome: Outcome) -> None:
             lifecycle.readdress(operation.request, _WORKER)
             operations.postpone(operation, 0, error="", look_first=False)
         case NeverRepeat():
-            operations.finish(operation, State.UNKNOWN)
+            operations.finish([operation], State.UNKNOWN)
             _record("pec.reset.unknown", operation)
-
-
-def _after_done(operation: ProviderOperation, result: str) -> None:
-    match Kind(operation.kind):
-        case Kind.RESET:
-            _record("pec.reset.sent", operation, email=result)
-        case Kind.RECOVERY_EMAIL:
-            _recovery_email_changed(operation)
-        case Kind.CLOSE if not operation.request.is_live:
-            _record("operation.closed_there", operation)
-        case _:
-            lifecycle.confirm(operation, _WORKER)
 
 
 def _recovery_email_changed(operation: ProviderOperation) -> None:
@@ -87,7 +134,8 @@ def _settle_error(claim: Claim, operation: ProviderOperation, error: Exception) 
     spare = _count(error, probe=claim.probe)
     match error:
         case _ if operation.kind == Kind.CREATE and not operation.request.is_live:
-            operations.finish(operation, State.WITHDRAWN, error=str(error))  # the closing behind it looks what is there
+            # The closing behind it looks what is there.
+            operations.finish([operation], State.WITHDRAWN, error=str(error))
         case Misconfigured():
             if health.stop(str(error)):
                 notices.provider_stopped(str(error))
@@ -114,8 +162,7 @@ def _count(error: ProviderError, *, probe: bool) -> bool:
 
 
 def _attention(operation: ProviderOperation, words: str, *, look_first: bool) -> None:
-    operation.look_first = look_first
-    operations.finish(operation, State.ATTENTION, error=words)
+    operations.finish([operation], State.ATTENTION, error=words, look_first=look_first)
     _record("operation.attention", operation, kind=operation.get_kind_display(), error=words)
 
 

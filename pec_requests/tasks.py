@@ -1,8 +1,11 @@
 """Thin Celery tasks: each wakes a service up. None carries data; PostgreSQL knows what is to be done."""
 
+import structlog
 from celery import shared_task
 
-from pec_requests import engine, register
+from pec_requests import engine, notices, reconcile, register
+
+logger = structlog.get_logger(__name__)
 
 
 @shared_task
@@ -12,6 +15,23 @@ def run_operations() -> None:
 
 
 @shared_task
+def write_mails() -> None:
+    """Word the notices that wait; as mails they are sent like others."""
+    notices.write()
+
+
+@shared_task
 def follow_register() -> None:
     """See what imports and corrections changed for live requests."""
     register.follow()
+
+
+@shared_task
+def reconcile_with_provider() -> None:
+    """Every night: the register against the provider, what is safe mended, the rest shown to staff."""
+    try:
+        outcome = reconcile.run(repair=True)
+    except (reconcile.Busy, reconcile.NotFinished) as why:
+        logger.warning("reconcile_not_done", reason=str(why))
+    else:
+        logger.info("reconciled", **vars(outcome))

@@ -16,7 +16,7 @@ from django_scopes import scopes_disabled
 
 from members.models import Member, Ordine, StaffRole, User
 from pec_requests import lifecycle
-from pec_requests.models import PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange
+from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff
 from tests.pec_requests.conftest import STAFF
 
@@ -93,12 +93,18 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:pec_requests_pecrequest_history": OFFICE_HERE_OR_GONE,
     "admin:pec_requests_pecrequest_delete": NOBODY,
     "admin:pec_requests_provideroperation_retry": OFFICE_HERE,
+    "admin:pec_requests_provideroperation_retry_all": OFFICE,
     "admin:pec_requests_provideroperation_drop": OFFICE_HERE,
     "admin:pec_requests_provideroperation_changelist": OFFICE,
     "admin:pec_requests_provideroperation_add": NOBODY,
     "admin:pec_requests_provideroperation_change": OFFICE_HERE_OR_GONE,
     "admin:pec_requests_provideroperation_history": OFFICE_HERE_OR_GONE,
     "admin:pec_requests_provideroperation_delete": NOBODY,
+    "admin:pec_requests_difference_changelist": OFFICE,
+    "admin:pec_requests_difference_add": NOBODY,
+    "admin:pec_requests_difference_change": OFFICE_HERE_OR_GONE,
+    "admin:pec_requests_difference_history": OFFICE_HERE_OR_GONE,
+    "admin:pec_requests_difference_delete": NOBODY,
     # allauth's second factor: its own pages, for whoever is signed in; the exact answers are its tests' business.
     **dict.fromkeys(
         (
@@ -128,6 +134,15 @@ for _model in FEDERATION_MODELS:
 PAGES["admin:pec_requests_providerhealth_add"] = NOBODY
 PAGES["admin:auth_user_password_change"] = FEDERATION
 
+# Arguments that are no ids.
+WORDS = {
+    "members:invitation": "inventato",
+    "members:password_link": "inventato",
+    "pec_requests:confirm-recovery": "inventato",
+    "admin:pec_requests_provideroperation_retry_all": "CREATE",
+    "admin:app_list": "members",
+}
+
 
 class World:
     """One member of one Ordine with a request, and everybody who may try to get at it."""
@@ -140,6 +155,9 @@ class World:
             domain = PecDomain.objects.get(name="tsrm.org")
             self.pec = lifecycle.request_pec([self.owner.pk], domain, STAFF).created[0]
             self.operation = self.pec.operations.get()
+            self.difference = Difference.objects.create(
+                kind=Difference.Kind.MISSING_THERE, address=self.pec.address, request=self.pec, member=self.owner
+            )
             self.users: dict[str, User | None] = {
                 "visitor": None,
                 "owner": self.owner.user,
@@ -152,12 +170,10 @@ class World:
     def arguments(self, name: str) -> list[Any]:
         """The arguments of an address, about this request and its member."""
         match name:
-            case "members:invitation" | "members:password_link" | "pec_requests:confirm-recovery":
-                return ["inventato"]
+            case _ if name in WORDS:
+                return [WORDS[name]]
             case "admin:pec_requests_pecrequest_act":
                 return [self.pec.pk, "cancel"]
-            case "admin:app_list":
-                return ["members"]
             case "admin:view_on_site":
                 return [1, self.owner.pk]
             case "admin:auth_user_password_change":
@@ -175,7 +191,7 @@ class World:
     def _pk(self, name: str) -> int:
         model = next(m for m in admin.site._registry if f"{m._meta.app_label}_{m._meta.model_name}_" in name)
         with scopes_disabled():
-            wanted = {PecRequest: self.pec, ProviderOperation: self.operation}.get(model)
+            wanted = {PecRequest: self.pec, ProviderOperation: self.operation, Difference: self.difference}.get(model)
             row = wanted or model._default_manager.order_by("pk").first()
         assert row is not None
         return int(row.pk)

@@ -1,5 +1,5 @@
-"""The office's pages about PEC: on the member's page, the requests, and what is asked of the provider."""
+"""The office's pages about PEC: on the member's page, the requests, what is asked of the provider, and differences."""
 
-from pec_requests.admin import members, operations, requests
+from pec_requests.admin import differences, members, operations, requests
 
-__all__ = ["members", "operations", "requests"]
+__all__ = ["differences", "members", "operations", "requests"]

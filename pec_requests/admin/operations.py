@@ -2,25 +2,44 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Count, Model, QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 from audit.actors import Actor
 from members.admin import FederationAdmin
-from members.current import require_permission
-from pec_requests import lifecycle
+from members.current import require_permission, roles_of
+from members.roles import permissions
+from pec_requests import figures, lifecycle, retrying
 from pec_requests.admin.acts import confirm_page, tell
+from pec_requests.figures import Figures
 from pec_requests.models import PecDomain, ProviderHealth, ProviderOperation
-from pec_requests.states import IllegalMove
+from pec_requests.states import IllegalMove, Kind
 
 RETRY = "pec_requests.retry_operation"
+State = ProviderOperation.State
+# How many different words of the provider are shown before all of a kind are retried.
+WORDS_SHOWN = 10
+_BADGES = {
+    State.WAITING: "wait",
+    State.RUNNING: "wait",
+    State.DONE: "success",
+    State.ATTENTION: "danger",
+    State.UNKNOWN: "danger",
+    State.WITHDRAWN: "neutral",
+}
 
 
 class ReadOnlyAdmin(admin.ModelAdmin[Any]):
@@ -38,18 +57,93 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
 
 @admin.register(ProviderOperation)
 class ProviderOperationAdmin(ReadOnlyAdmin):
-    list_display = ("kind", "address", "state", "attempts", "not_before", "last_error", "created_at")
+    list_display = ("kind", "address", "badge", "attempts", "next_try", "words", "asked_at")
     list_filter = ("state", "kind")
     search_fields = ("request__address",)
     list_select_related = ("request",)
     list_per_page = 50
+    # Counting the whole history, beside what the filters leave, would only be for "n in all".
+    show_full_result_count = False
     actions = ("retry_selected",)
+    change_list_template = "admin/pec_requests/provideroperation/change_list.html"
     change_form_template = "admin/pec_requests/provideroperation/change_form.html"
-    exclude = ("claim", "look_first")
+    fieldsets = (
+        (None, {"fields": ("kind", "mailbox", "member", "wanted", "badge", "standing", "asked_at", "ended_at")}),
+        (gettext_lazy("Tentativi"), {"fields": ("tries", "holder", "held_since", "next_try")}),
+        (gettext_lazy("Parole del gestore"), {"fields": ("result", "last_error")}),
+    )
+    readonly_fields = (
+        *("kind", "mailbox", "member", "wanted", "badge", "standing", "asked_at", "ended_at"),
+        *("tries", "holder", "held_since", "next_try", "result", "last_error"),
+    )
 
-    @admin.display(description=gettext_lazy("Casella"))
+    @admin.display(description=gettext_lazy("Casella"), ordering="request__address")
     def address(self, operation: ProviderOperation) -> str:
         return operation.request.address
+
+    @admin.display(description=gettext_lazy("Esito"), ordering="state")
+    def badge(self, operation: ProviderOperation) -> str:
+        name = _BADGES[State(operation.state)]
+        return format_html('<span class="badge-state badge-{}">{}</span>', name, operation.get_state_display())
+
+    @admin.display(description=gettext_lazy("Parole del gestore"))
+    def words(self, operation: ProviderOperation) -> str:
+        return operation.result or operation.last_error or "–"
+
+    @admin.display(description=gettext_lazy("Prossimo tentativo"), ordering="not_before")
+    def next_try(self, operation: ProviderOperation) -> str:
+        """When it may be tried next; of what is over, nothing."""
+        if operation.state not in ProviderOperation.OPEN:
+            return "–"
+        if operation.not_before > timezone.now():
+            if operation.state == State.RUNNING:
+                return _("se il worker non risponde, dopo le %s") % _moment(operation.not_before)
+            return _moment(operation.not_before)
+        return _("appena c'è un worker libero")
+
+    @admin.display(description=gettext_lazy("Casella"))
+    def mailbox(self, operation: ProviderOperation) -> str:
+        url = reverse("admin:pec_requests_pecrequest_change", args=[operation.request_id])
+        return format_html('<a href="{}">{}</a>', url, operation.request.address)
+
+    @admin.display(description=gettext_lazy("Iscritto"))
+    def member(self, operation: ProviderOperation) -> str:
+        url = reverse("admin:members_member_change", args=[operation.request.member_id])
+        return format_html('<a href="{}">{}</a>', url, operation.request.member)
+
+    @admin.display(description=gettext_lazy("Nuova email di recupero"))
+    def wanted(self, operation: ProviderOperation) -> str:
+        return operation.recovery_email or "–"
+
+    @admin.display(description=gettext_lazy("Creata il"), ordering="created_at")
+    def asked_at(self, operation: ProviderOperation) -> str:
+        return _moment(operation.created_at)
+
+    @admin.display(description=gettext_lazy("Conclusa il"))
+    def ended_at(self, operation: ProviderOperation) -> str:
+        return _moment(operation.finished_at) if operation.finished_at else "–"
+
+    @admin.display(description=gettext_lazy("Che cosa succede"))
+    def standing(self, operation: ProviderOperation) -> str:
+        """What becomes of it, and whether somebody must do something."""
+        return str(_standing(operation))
+
+    @admin.display(description=gettext_lazy("Tentativi"))
+    def tries(self, operation: ProviderOperation) -> str:
+        most = settings.OPERATION_MAX_ATTEMPTS
+        return _("%(done)s su %(most)s") % {"done": operation.attempts, "most": most}
+
+    @admin.display(description=gettext_lazy("Chi la esegue"))
+    def holder(self, operation: ProviderOperation) -> str:
+        if not operation.claimed_by:
+            return _("nessuno, finora")
+        if operation.state == State.RUNNING:
+            return operation.claimed_by
+        return _("nessuno; l'ultimo è stato %s") % operation.claimed_by
+
+    @admin.display(description=gettext_lazy("Presa in carico il"))
+    def held_since(self, operation: ProviderOperation) -> str:
+        return _moment(operation.claimed_at) if operation.claimed_at else "–"
 
     @admin.action(description=gettext_lazy("Riprova le operazioni selezionate"), permissions=["retry"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[ProviderOperation]) -> HttpResponse | None:
@@ -77,10 +171,67 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         own = [
+            path(
+                "riprova-tutte/<str:kind>/", view(self.retry_all_view), name="pec_requests_provideroperation_retry_all"
+            ),
             path("<int:pk>/riprova/", view(self.retry_view), name="pec_requests_provideroperation_retry"),
             path("<int:pk>/rinuncia/", view(self.drop_view), name="pec_requests_provideroperation_drop"),
         ]
         return own + super().get_urls()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The queue in figures, above its list."""
+        now = figures.current()
+        context = {
+            "title": str(self.opts.verbose_name_plural).capitalize(),
+            "figures": now,
+            "oldest": age_words(now),
+            "may_retry": self.has_retry_permission(request),
+        }
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def retry_all_view(self, request: HttpRequest, kind: str) -> HttpResponse:
+        """**Riprova tutte**: of one kind, whatever needs attention in the Ordini where one may retry."""
+        if kind not in Kind.values:
+            raise Http404
+        require_permission(request, RETRY)
+        stuck = self._may_retry(request).filter(kind=kind, state=State.ATTENTION)
+        if request.method == "POST":
+            done = retrying.retry_all(stuck, Actor.of(request))
+            tell(request, done, _("Operazioni rimesse in coda: %(count)s.") % {"count": done})
+            return redirect("admin:pec_requests_provideroperation_changelist")
+        return self._ask_all(request, Kind(kind), stuck)
+
+    def _may_retry(self, request: HttpRequest) -> QuerySet[ProviderOperation]:
+        """A role counts in its own Ordine only."""
+        rows = self.get_queryset(request)
+        if request.user.is_superuser:
+            return rows
+        ordini = [role.ordine_id for role in roles_of(request.user) if RETRY in permissions([role])]
+        return rows.filter(request__member__ordine__in=ordini)
+
+    def _ask_all(self, request: HttpRequest, kind: Kind, stuck: QuerySet[ProviderOperation]) -> HttpResponse:
+        """How many, and what the provider said of them: one sees before retrying whether it can go better now."""
+        said = list(stuck.order_by().values_list("last_error").annotate(n=Count("pk")).order_by("-n", "last_error"))
+        count = sum(n for _words, n in said)
+        text = ngettext(
+            "Un'operazione da verificare torna in coda. Prima di ripeterla il sistema chiede al gestore se l'effetto "
+            "c'è già.",
+            "%(count)s operazioni da verificare tornano in coda. Prima di ripeterle il sistema chiede al gestore se "
+            "l'effetto c'è già.",
+            count,
+        )
+        return confirm_page(
+            self.admin_site,
+            request,
+            title=_("Riprova tutte · %(kind)s") % {"kind": kind.label},
+            text=text % {"count": count} if count else _("Non c'è nulla da riprovare."),
+            button=_("Riprova tutte"),
+            objects=[f"{n} × {words or '–'}" for words, n in said[:WORDS_SHOWN]]
+            or [_("Nessuna operazione di questo tipo è da verificare.")],
+            opts=self.opts,
+            back=reverse("admin:pec_requests_provideroperation_changelist"),
+        )
 
     def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """**Riprova** for one operation: ask, then do."""
@@ -125,6 +276,17 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
     def _back(self, operation: ProviderOperation) -> HttpResponse:
         return redirect("admin:pec_requests_pecrequest_change", operation.request_id)
 
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        operation: ProviderOperation | None = kwargs.get("obj")
+        if operation and request.user.has_perm(RETRY, operation):
+            context |= {
+                "may_retry": operation.state == State.ATTENTION,
+                "may_drop": operation.state in ProviderOperation.UNSETTLED and lifecycle.can_drop(operation),
+            }
+        return super().render_change_form(request, context, *args, **kwargs)
+
 
 @admin.register(ProviderHealth)
 class ProviderHealthAdmin(ReadOnlyAdmin, FederationAdmin):
@@ -135,3 +297,40 @@ class ProviderHealthAdmin(ReadOnlyAdmin, FederationAdmin):
 class PecDomainAdmin(FederationAdmin):
     list_display = ("name",)
     filter_horizontal = ("ordini",)
+
+
+def age_words(now: Figures) -> str:
+    """How long the oldest open operation has been waiting, as people say it; empty where none waits."""
+    if now.oldest_at is None:
+        return ""
+    seconds = int(now.oldest_seconds)
+    if seconds < 60:
+        return ngettext("%(count)s secondo", "%(count)s secondi", seconds) % {"count": seconds}
+    return timesince(now.oldest_at, now.taken_at)
+
+
+def _moment(at: datetime.datetime) -> str:
+    return date_format(timezone.localtime(at), "d/m/Y H:i:s")
+
+
+def _standing(operation: ProviderOperation) -> str:
+    match State(operation.state):
+        case State.WAITING if operation.look_first:
+            return _(
+                "Un tentativo è rimasto senza risposta. Prima di ripeterla il sistema chiede al gestore se l'effetto "
+                "c'è già."
+            )
+        case State.WAITING:
+            return _("È in coda: parte da sola.")
+        case State.RUNNING if operation.not_before > timezone.now():
+            return _("Un worker la sta eseguendo.")
+        case State.RUNNING:
+            return _("Il worker che la eseguiva non si è più fatto vivo: la riprende un altro, che prima controlla.")
+        case State.DONE:
+            return _("Il gestore l'ha eseguita.")
+        case State.ATTENTION:
+            return _("Aspetta la segreteria: leggere le parole del gestore, correggere se serve e premere Riprova.")
+        case State.UNKNOWN:
+            return _("Non si saprà se ha avuto effetto, e non si può ripetere senza rischio. L'iscritto è avvisato.")
+        case _:
+            return _("È stata ritirata: non viene più tentata.")

@@ -1,6 +1,7 @@
 """The provider of mailboxes: the only package that knows that HTTP exists.
 
-``provider()`` gives the one this installation uses; ``deadline(seconds)`` bounds what is asked of it in one piece.
+``provider()`` gives the one this installation uses; ``deadline(seconds)`` bounds what is asked of it in one piece;
+``pace`` is how fast this process may call.
 """
 
 import os
@@ -12,6 +13,7 @@ from pec_requests.provider.base import (
     Availability,
     Holder,
     Mailbox,
+    MailboxPage,
     MailboxStatus,
     Misconfigured,
     Provider,
@@ -20,6 +22,7 @@ from pec_requests.provider.base import (
     Temporary,
     UnknownOutcome,
 )
+from pec_requests.provider.pace import pace
 from pec_requests.provider.session import Limits, Transport, deadline
 from pec_requests.provider.tokens import TokenStore
 
@@ -27,6 +30,7 @@ __all__ = [
     "Availability",
     "Holder",
     "Mailbox",
+    "MailboxPage",
     "MailboxStatus",
     "Misconfigured",
     "Provider",
@@ -35,6 +39,7 @@ __all__ = [
     "Temporary",
     "UnknownOutcome",
     "deadline",
+    "pace",
     "provider",
     "reset",
 ]

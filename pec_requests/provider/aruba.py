@@ -1,6 +1,6 @@
 """Aruba's partner API, and the three calls of the convention that are not part of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -8,7 +8,7 @@ import structlog
 from django.utils.translation import gettext as _
 
 from pec_requests.provider.answers import Call, Effect, NotFound, data_of, unusable
-from pec_requests.provider.base import Availability, Holder, Mailbox, MailboxStatus, Refused
+from pec_requests.provider.base import Availability, Holder, Mailbox, MailboxPage, MailboxStatus, Refused
 from pec_requests.provider.holders import owner_fields
 from pec_requests.provider.session import Transport, deadline
 from pec_requests.provider.tokens import TokenStore, refused_credentials
@@ -111,16 +111,13 @@ class ArubaProvider:
         data = self._ask(CANCELLATION, {"name": address, "type": _CANCEL_NOW})
         _check_name(CANCELLATION, data, address)
 
-    def mailboxes(self, page_size: int = 200) -> Iterator[Mailbox]:
-        """See ``Provider.mailboxes``."""
-        number, last = 0, False
-        while not last:
-            query = {"page": number, "size": page_size, "sort": "name,asc"}
-            page = self._ask(SEARCH, {"loadExtraData": True}, query)
-            content = _content(SEARCH, page)
-            yield from filter(None, map(_listed_mailbox, content))
-            number += 1
-            last = page.get("last") is True or not content
+    def mailbox_page(self, number: int, size: int) -> MailboxPage:
+        """See ``Provider.mailbox_page``."""
+        query = {"page": number, "size": size, "sort": "name,asc"}
+        page = self._ask(SEARCH, {"loadExtraData": True}, query)
+        content = _content(SEARCH, page)
+        mailboxes = tuple(filter(None, map(_listed_mailbox, content)))
+        return MailboxPage(mailboxes, last=page.get("last") is True or not content)
 
     def _act(self, call: Call, address: str, **fields: str) -> Mailbox:
         if call in (ACTIVATE, RECOVERY_EMAIL):

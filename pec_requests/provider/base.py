@@ -10,7 +10,6 @@ The four errors, and the one way on that each has:
 * ``Misconfigured``: no call at all can succeed until an administrator corrects the settings.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -24,7 +23,7 @@ class MailboxStatus(Enum):
     CLOSING = "Richiesta Disdetta"
     CLOSING_SUSPENDED = "Richiesta Disdetta Sospesa"
     UNKNOWN = ""
-    """A word that this version of the portal does not know. Only ``Provider.mailboxes`` yields it."""
+    """A word that this version of the portal does not know. Only ``Provider.mailbox_page`` yields it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +65,14 @@ class Mailbox:
     def closing(self) -> bool:
         """The provider has taken note that this mailbox is to end."""
         return self.status in (MailboxStatus.CLOSING, MailboxStatus.CLOSING_SUSPENDED)
+
+
+@dataclass(frozen=True, slots=True)
+class MailboxPage:
+    """A part of the list of all mailboxes. ``last``: there are no more."""
+
+    mailboxes: tuple[Mailbox, ...]
+    last: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +176,9 @@ class Provider(Protocol):
     def close(self, address: str) -> None:
         """Close the mailbox at once and for good."""
 
-    def mailboxes(self, page_size: int = 200) -> Iterator[Mailbox]:
-        """Every mailbox of the account, page by page.
+    def mailbox_page(self, number: int, size: int) -> MailboxPage:
+        """One page of every mailbox of the account, by address; the first is number 0.
 
         The list moves while it is walked: a mailbox may come twice, or be left out when another vanishes meanwhile, so
-        ask ``find`` before acting on an absence. An error may come at any step.
+        ask ``find`` before acting on an absence.
         """

@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError, MaxRetryError, NewConnectionError, Rea
 
 from pec_requests.provider.answers import CONNECTION_LOST, TIMED_OUT, Answer, Call
 from pec_requests.provider.base import Misconfigured, ProviderError, Temporary
+from pec_requests.provider.pace import pace
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +103,7 @@ class Transport:
     def _post_once(
         self, call: Call, body: Mapping[str, object], query: Mapping[str, object] | None, token: str
     ) -> Answer:
+        pace.wait()
         timeouts = self._timeouts(call)
         request = self._request(call, body, query, token)
         with self._connection() as connection:

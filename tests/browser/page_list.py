@@ -101,6 +101,8 @@ _OFFICE: dict[str, list[Visit]] = {
     "pec_requests_provideroperation_history": [Visit(OFFICE, "operation")],
     "pec_requests_provideroperation_retry": [Visit(OFFICE, "operation")],
     "pec_requests_provideroperation_drop": [Visit(OFFICE, "operation")],
+    "pec_requests_provideroperation_retry_all": [Visit(OFFICE, "CREATE"), Visit(OFFICE, "NOTHING", 404)],
+    "pec_requests_difference_changelist": _by_each(OFFICE, FEDERATION),
     "pec_requests_providerhealth_changelist": _by_each(FEDERATION),
     "pec_requests_providerhealth_change": [Visit(FEDERATION, "providerhealth")],
     "auth_user_password_change": [Visit(FEDERATION, "user")],
@@ -137,13 +139,18 @@ NO_PAGES = {
         f"admin:{model}_delete": _NOBODY_MAY
         for model in (
             *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
-            *("pec_requests_provideroperation", "pec_requests_providerhealth"),
+            *("pec_requests_provideroperation", "pec_requests_providerhealth", "pec_requests_difference"),
         )
     },
     **{
         f"admin:{model}_add": _NOBODY_MAY
-        for model in ("pec_requests_pecrequest", "pec_requests_provideroperation", "pec_requests_providerhealth")
+        for model in (
+            *("pec_requests_pecrequest", "pec_requests_provideroperation"),
+            *("pec_requests_providerhealth", "pec_requests_difference"),
+        )
     },
+    "admin:pec_requests_difference_change": "the list says all there is to say: no link leads there",
+    "admin:pec_requests_difference_history": "the list says all there is to say: no link leads there",
     "admin:pec_requests_providerhealth_history": "one row, that the system writes: no button leads there",
 }
 

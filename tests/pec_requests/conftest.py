@@ -10,7 +10,7 @@ from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from members.models import Member
-from pec_requests import engine, lifecycle
+from pec_requests import engine, lifecycle, notices
 from pec_requests.models import PecDomain, PecRequest
 from pec_requests.provider import provider, reset
 from tests.factories import MemberFactory
@@ -61,5 +61,11 @@ def aruba(sandbox: SandboxProcess, settings: Any) -> Iterator[SandboxProcess]:
 
 @pytest.fixture
 def work(aruba: SandboxProcess) -> Callable[[], int]:
-    """A worker's turn: what is waiting is carried out."""
-    return lambda: engine.run(provider())
+    """A turn of the workers: what is waiting is carried out, and its mails are written."""
+
+    def turn() -> int:
+        settled = engine.run(provider())
+        notices.write()
+        return settled
+
+    return turn

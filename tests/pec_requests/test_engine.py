@@ -262,7 +262,7 @@ def test_an_unexpected_error_of_ours_never_loses_an_operation(
     pec: PecRequest, work: Work, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.OPERATION_MAX_ATTEMPTS = 3
-    monkeypatch.setattr("pec_requests.engine.perform", lambda *_args: 1 / 0)
+    monkeypatch.setattr("pec_requests.calling.perform", lambda *_args: 1 / 0)
     assert work() == 3
     assert (last(pec).state, last(pec).look_first) == (State.ATTENTION, True)
     assert not lifecycle.can_drop(last(pec))

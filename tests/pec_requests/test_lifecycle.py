@@ -29,7 +29,7 @@ def ready(pec: PecRequest) -> PecRequest:
     """As after the provider created the mailbox."""
     operation = pec.operations.get(kind=Kind.CREATE)
     pec.operations.update(state=State.DONE, attempts=1)
-    lifecycle.confirm(operation, STAFF)
+    lifecycle.confirm([operation], STAFF)
     pec.refresh_from_db()
     return pec
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from post_office.models import Email
 
+from members.models import Member
 from pec_requests import lifecycle, notices
 from pec_requests.models import PecRequest
 from tests.pec_requests.conftest import STAFF
@@ -35,17 +36,21 @@ def test_the_whole_life_is_told_once_each(pec: PecRequest, work: Callable[[], in
 
 
 def test_a_name_is_never_markup_nor_template(pec: PecRequest) -> None:
-    pec.member.name = "{{ 7|add:1 }}<b>"
-    notices.moved(pec, "create")
+    Member.objects.update(name="{{ 7|add:1 }}<b>")
+    notices.moved([pec], "create")
+    assert notices.write() == 1
     mail = Email.objects.get()
     assert "{{ 7|add:1 }}<b>" in mail.message
     assert "{{ 7|add:1 }}&lt;b&gt;" in mail.html_message
 
 
 def test_whoever_has_no_address_gets_no_mail_and_stops_nothing(pec: PecRequest) -> None:
-    pec.member.email_problem, pec.recovery_email = "email_missing", ""
-    notices.moved(pec, "create")
+    Member.objects.update(email_problem="email_missing")
+    PecRequest.objects.update(recovery_email="")
+    notices.moved([pec], "create")
+    assert notices.write() == 1
     assert not Email.objects.exists()
+    assert notices.write() == 0
 
 
 def test_the_alarm_goes_to_the_administrators(db: None, settings: object) -> None:

@@ -46,7 +46,7 @@ def activate(pec: PecRequest) -> PecRequest:
     lifecycle.decide([pec.pk], "accept", STAFF)
     operation = pec.operations.get(kind=Kind.ACTIVATE)
     pec.operations.update(state=State.DONE)
-    lifecycle.confirm(operation, STAFF)
+    lifecycle.confirm([operation], STAFF)
     pec.refresh_from_db()
     return pec
 

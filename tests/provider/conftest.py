@@ -1,10 +1,12 @@
 """A provider on an invented address, its answers given by each test."""
 
 from collections.abc import Iterator
+from itertools import count
 
 import pytest
 import responses
 
+from pec_requests.provider import Mailbox, Provider
 from pec_requests.provider.aruba import ArubaProvider
 from pec_requests.provider.session import Limits, Transport
 from pec_requests.provider.tokens import TokenStore
@@ -19,6 +21,15 @@ def make_provider(url: str, *, limits: Limits = LIMITS, convention_calls: bool =
     transport = Transport(url, limits)
     tokens = TokenStore(transport, "partner", PASSWORD)
     return ArubaProvider(transport, tokens, convention_calls=convention_calls)
+
+
+def every_mailbox(provider: Provider, size: int = 200) -> Iterator[Mailbox]:
+    """A walk over all the pages."""
+    for number in count():
+        page = provider.mailbox_page(number, size)
+        yield from page.mailboxes
+        if page.last:
+            return
 
 
 @pytest.fixture

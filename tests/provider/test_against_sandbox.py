@@ -18,7 +18,7 @@ from pec_requests.provider import (
 from pec_requests.provider.aruba import ArubaProvider
 from pec_requests.provider.session import Transport
 from pec_requests.provider.tokens import TokenStore
-from tests.provider.conftest import LIMITS
+from tests.provider.conftest import LIMITS, every_mailbox
 from tests.provider.examples import ADDRESS, HOLDER, RECOVERY, TAX_CODE
 from tests.sandbox_process import SandboxProcess
 
@@ -59,7 +59,7 @@ def test_a_whole_life(clean: SandboxProcess, aruba: ArubaProvider) -> None:
     assert found is not None
     assert (found.recovery_email, found.suspended) == ("nuova@example.com", True)
     assert not aruba.resume(ADDRESS).suspended
-    assert [mailbox.name for mailbox in aruba.mailboxes()] == [ADDRESS]
+    assert [mailbox.name for mailbox in every_mailbox(aruba)] == [ADDRESS]
     aruba.close(ADDRESS)
     assert aruba.find(ADDRESS) is None
     assert aruba.availability(ADDRESS, TAX_CODE) == Availability(exists=False, assignable=True)
@@ -193,7 +193,7 @@ def test_many_at_once_and_every_page_of_them(clean: SandboxProcess, aruba: Aruba
     aruba.create(ADDRESS, HOLDER, RECOVERY)
     with ThreadPoolExecutor(20) as pool:
         list(pool.map(lambda address: aruba.create(address, HOLDER, RECOVERY), addresses))
-    names = [mailbox.name for mailbox in aruba.mailboxes(page_size=7)]
+    names = [mailbox.name for mailbox in every_mailbox(aruba, 7)]
     assert names == sorted([ADDRESS, *addresses])
-    assert {mailbox.recovery_email for mailbox in aruba.mailboxes()} == {RECOVERY}
+    assert {mailbox.recovery_email for mailbox in every_mailbox(aruba)} == {RECOVERY}
     assert set(clean.calls()["create"].values()) == {1}

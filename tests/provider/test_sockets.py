@@ -20,7 +20,7 @@ from pec_requests.provider import session as session_module
 from pec_requests.provider.answers import CONNECTION_LOST, TIMED_OUT
 from pec_requests.provider.aruba import ArubaProvider
 from pec_requests.provider.session import Limits, deadline
-from tests.provider.conftest import LIMITS, make_provider
+from tests.provider.conftest import LIMITS, every_mailbox, make_provider
 from tests.provider.examples import ADDRESS, account, envelope, page
 from tests.provider.raw_server import Act, RawServer, answered, hang_up, head, late, raw
 
@@ -224,5 +224,5 @@ def own_certificate(path: Path) -> Path:
 def test_a_walk_over_pages_keeps_one_connection() -> None:
     pages = [answered(page(account(name=f"m{number}@tsrm.org"), last=number == 3)) for number in range(4)]
     with RawServer(*pages) as server:
-        assert len(list(make_provider(server.url).mailboxes())) == 4
+        assert len(list(every_mailbox(make_provider(server.url)))) == 4
     assert server.connections == 1

@@ -9,7 +9,7 @@ from responses.matchers import query_param_matcher
 
 from pec_requests.provider import Availability, Mailbox, MailboxStatus, Refused
 from pec_requests.provider.aruba import ArubaProvider
-from tests.provider.conftest import PASSWORD, make_provider
+from tests.provider.conftest import PASSWORD, every_mailbox, make_provider
 from tests.provider.examples import (
     ACCOUNTS,
     ADDRESS,
@@ -180,7 +180,7 @@ def test_mailboxes_walks_the_pages(wire: responses.RequestsMock, aruba: ArubaPro
     for number, content in enumerate(pages):
         query = {"page": str(number), "size": "2", "sort": "name,asc"}
         answer(wire, f"{ACCOUNTS}/search", content, match=[query_param_matcher(query)])
-    first, second = aruba.mailboxes(page_size=2)
+    first, second = every_mailbox(aruba, 2)
     assert (first.name, first.status) == ("a@tsrm.org", MailboxStatus.TO_CERTIFY)
     assert (second.status, second.status_text, second.holder_tax_code) == (MailboxStatus.UNKNOWN, "In Lavorazione", "")
     assert [body for _, _, body in sent(wire)] == [{"loadExtraData": True}] * 2
@@ -188,7 +188,7 @@ def test_mailboxes_walks_the_pages(wire: responses.RequestsMock, aruba: ArubaPro
 
 def test_mailboxes_ends_on_an_empty_page(wire: responses.RequestsMock, aruba: ArubaProvider) -> None:
     answer(wire, f"{ACCOUNTS}/search", page(last=False))
-    assert list(aruba.mailboxes()) == []
+    assert list(every_mailbox(aruba)) == []
 
 
 @pytest.mark.parametrize(

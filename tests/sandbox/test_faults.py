@@ -1,6 +1,7 @@
 """Faults: each kind, how often, for which call."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -55,6 +56,40 @@ def test_partial_has_data_and_errors(partner: Partner) -> None:
     assert answer.json()["errors"]
 
 
+@pytest.mark.parametrize(("kind", "value"), [("status", 500), ("garbage", None), ("truncated", None), ("latency", 0)])
+@pytest.mark.parametrize("after", [False, True])
+def test_a_bad_answer_comes_after_the_work_or_in_its_place(
+    partner: Partner, kind: str, value: float | None, after: bool
+) -> None:
+    partner.owner()
+    order = {"call": "create", "kind": kind, "value": value, "after": after}
+    partner.http.post(f"{partner.sandbox.url}/_sandbox/faults", json=order, timeout=10).raise_for_status()
+    partner.post(ACCOUNTS, account_data())
+    assert partner.sandbox.calls().get("create", {}) == ({NAME: 1} if after or kind == "latency" else {})
+
+
+def test_truncated_is_half_of_an_answer(partner: Partner) -> None:
+    partner.sandbox.fault("info", "truncated")
+    answer = partner.act("info")
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    with pytest.raises(requests.JSONDecodeError):
+        answer.json()
+
+
+def test_a_held_call_goes_on_when_the_faults_are_cleared(partner: Partner) -> None:
+    partner.owner()
+    order = {"call": "create", "kind": "hold", "after": True}
+    partner.http.post(f"{partner.sandbox.url}/_sandbox/faults", json=order, timeout=10).raise_for_status()
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(partner.post, ACCOUNTS, account_data())
+        while not partner.sandbox.calls().get("create"):
+            assert not answer.done()
+        assert not answer.done()
+        partner.sandbox.clear_faults()
+        ok(answer.result(10))
+
+
 def test_rate_limit_says_when_to_come_back(partner: Partner) -> None:
     partner.sandbox.fault("search", "rate_limit", 7)
     answer = partner.post(f"{ACCOUNTS}/search")
@@ -100,6 +135,7 @@ def test_an_improbable_fault_never_comes(partner: Partner) -> None:
         {"call": "info", "kind": "status", "value": 200},
         {"call": "info", "kind": "drop_after", "probability": 2},
         {"call": "info", "kind": "drop_after", "times": 0},
+        {"call": "info", "kind": "drop_before", "after": True},
     ],
 )
 def test_a_bad_order_is_refused_with_a_sentence(partner: Partner, order: dict[str, Any]) -> None:
