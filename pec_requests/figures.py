@@ -81,8 +81,8 @@ def current() -> Figures:
 
 
 def _over() -> dict[str, int]:
-    """What came to an end lately. A withdrawn operation was no work."""
-    worked = Q(finished_at__gt=Now() - _MINUTE) & ~Q(state=State.WITHDRAWN)
+    """What came to an end lately. A withdrawn operation was no work, and one that needs attention has not ended."""
+    worked = Q(finished_at__gt=Now() - _MINUTE, state__in=[State.DONE, State.UNKNOWN])
     lately = ProviderOperation.objects.filter(finished_at__gt=Now() - _DAY)
     return lately.aggregate(finished=Count("pk", filter=worked), unknown=Count("pk", filter=Q(state=State.UNKNOWN)))
 

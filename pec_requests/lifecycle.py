@@ -86,6 +86,7 @@ def readdress(request: PecRequest, actor: Actor) -> str:
     request = _lock([request.pk])[0]
     old, request.address = request.address, addresses.give_up(request)
     PecRequest.objects.filter(pk=request.pk).update(address=request.address)
+    operations.follow(request)
     _record("pec.readdressed", [request], actor, old=old)
     return request.address
 
@@ -121,7 +122,7 @@ def drop_operation(operation_id: int, actor: Actor) -> None:
         return
     if not can_drop(operation):
         raise IllegalMove(_("A questa operazione non si può rinunciare: riprovare, o annullare la richiesta."))
-    ProviderOperation.objects.filter(pk=operation.pk).update(state=ProviderOperation.State.WITHDRAWN)
+    ProviderOperation.objects.filter(pk=operation.pk).update(state=ProviderOperation.State.WITHDRAWN, finished_at=Now())
     if operation.kind == Kind.ACTIVATE:
         PecRequest.objects.filter(pk=request.pk).update(accepted_at=None)
     _record("operation.dropped", [request], actor, kind=operation.get_kind_display())

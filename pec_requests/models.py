@@ -114,6 +114,8 @@ class ProviderOperation(models.Model):
     UNSETTLED: ClassVar = (State.WAITING, State.RUNNING, State.ATTENTION)
 
     request = models.ForeignKey(PecRequest, models.PROTECT, related_name="operations", verbose_name=_("richiesta"))
+    # The request's address, here too: operations of one account follow one another, whatever request they are of.
+    address = models.CharField(_("casella"), max_length=164)
     kind = models.CharField(_("operazione"), max_length=20, choices=Kind)
     state = models.CharField(_("esito"), max_length=12, choices=State, default=State.WAITING)
     recovery_email = models.CharField(_("email di recupero"), max_length=254, blank=True)
@@ -139,15 +141,19 @@ class ProviderOperation(models.Model):
                 fields=["request", "kind"],
                 condition=Q(state__in=["WAITING", "RUNNING", "ATTENTION"]),
                 name="one_unsettled_operation_of_a_kind",
-            )
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=["WAITING", "RUNNING"], finished_at=None)
+                | (~Q(state__in=["WAITING", "RUNNING"]) & Q(finished_at__isnull=False)),
+                name="open_operations_have_no_end",
+            ),
         ]
         indexes: ClassVar = [
             models.Index(
                 fields=["not_before", "id"], condition=Q(state__in=["WAITING", "RUNNING"]), name="operation_queue"
             ),
-            models.Index(
-                fields=["request", "id"], condition=Q(state__in=["WAITING", "RUNNING"]), name="operation_order"
-            ),
+            # Its condition is no other index's: the planner has no choice but this one for what the claim asks.
+            models.Index(fields=["address", "id"], condition=Q(finished_at=None), name="operation_order"),
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="operation_finished"),
         ]
 

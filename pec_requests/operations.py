@@ -21,17 +21,16 @@ State = ProviderOperation.State
 WORKER_TASK = "pec_requests.tasks.run_operations"
 
 # Only the oldest open operation of an account, whatever request it is of, can be claimed: nothing overtakes anything.
-# A count and no NOT EXISTS, which the planner may turn into a join with the whole queue; a time that the index can use.
+# A count and no NOT EXISTS, which the planner may turn into a join with the whole queue; finished_at and no state, which
+# would let it choose another index, since a queue that has just been filled has no statistics; and a time that does not
+# change from row to row.
 _CLAIM = """
 WITH picked AS (
     SELECT o.id, o.look_first
       FROM pec_requests_provideroperation o
-      JOIN pec_requests_pecrequest r ON r.id = o.request_id
      WHERE o.state IN ('WAITING', 'RUNNING') AND o.not_before <= statement_timestamp()
        AND (SELECT count(*) FROM pec_requests_provideroperation earlier
-              JOIN pec_requests_pecrequest same ON same.id = earlier.request_id
-             WHERE same.address = r.address AND earlier.id < o.id
-               AND earlier.state IN ('WAITING', 'RUNNING')) = 0
+             WHERE earlier.address = o.address AND earlier.id < o.id AND earlier.finished_at IS NULL) = 0
      ORDER BY o.not_before, o.id
      LIMIT %s
        FOR UPDATE OF o SKIP LOCKED
@@ -63,11 +62,16 @@ def enqueue(requests: Iterable[PecRequest], kind: Kind, *, recovery_email: str =
     An operation of this kind that is still unsettled for a request stands for the new one.
     """
     ProviderOperation.objects.bulk_create(
-        [ProviderOperation(request=r, kind=kind, recovery_email=recovery_email) for r in requests],
+        [ProviderOperation(request=r, address=r.address, kind=kind, recovery_email=recovery_email) for r in requests],
         batch_size=1000,
         ignore_conflicts=True,
     )
     wake(WORKER_TASK)
+
+
+def follow(request: PecRequest) -> None:
+    """The request has another address: what is not settled goes with it."""
+    request.operations.filter(state__in=ProviderOperation.UNSETTLED).update(address=request.address)
 
 
 def withdraw(requests: Iterable[PecRequest]) -> set[int]:

@@ -31,7 +31,7 @@ class Share:
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
-        self._slots = 0
+        self._slots = self._reserved = 0
         self._renewed = self._ends = 0.0
 
     def __enter__(self) -> Self:
@@ -66,12 +66,15 @@ class Share:
         began = time.monotonic()
         if began < self._renewed + _RENEWED_AFTER:
             return
-        self._slots = _deal(self._worker, min(busy, self._slots))
+        self._slots, self._reserved = _deal(self._worker, min(busy, self._reserved))
         self._renewed, self._ends = began, began + _SHARE.total_seconds()
 
 
-def _deal(worker: str, kept: int) -> int:
-    """The equal part of this worker among those at work, as far as the others have left it; at least ``kept``."""
+def _deal(worker: str, kept: int) -> tuple[int, int]:
+    """The equal part of this worker among those at work, as far as the others have left it, and what is kept for it.
+
+    That is more while calls from before still occupy ``kept`` slots: the others get them when those calls are over.
+    """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_DEALER_LOCK])
@@ -81,6 +84,7 @@ def _deal(worker: str, kept: int) -> int:
         fair, over = divmod(total, len(others) + 1)
         if sorted([*others, worker]).index(worker) < over:
             fair += 1
-        slots = max(min(fair, total - sum(others.values())), kept)
-        WorkerShare.objects.update_or_create(worker=worker, defaults={"slots": slots, "ends_at": Now() + _SHARE})
-        return slots
+        slots = max(min(fair, total - sum(others.values())), 0)
+        reserved = max(slots, kept)
+        WorkerShare.objects.update_or_create(worker=worker, defaults={"slots": reserved, "ends_at": Now() + _SHARE})
+        return slots, reserved

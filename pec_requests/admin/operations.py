@@ -54,6 +54,11 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Named after what it lists: there is nothing to select and change."""
+        title = str(self.opts.verbose_name_plural).capitalize()
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
+
 
 @admin.register(ProviderOperation)
 class ProviderOperationAdmin(ReadOnlyAdmin):
@@ -183,7 +188,6 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
         """The queue in figures, above its list."""
         now = figures.current()
         context = {
-            "title": str(self.opts.verbose_name_plural).capitalize(),
             "figures": now,
             "oldest": age_words(now),
             "may_retry": self.has_retry_permission(request),

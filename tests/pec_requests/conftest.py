@@ -69,3 +69,16 @@ def work(aruba: SandboxProcess) -> Callable[[], int]:
         return settled
 
     return turn
+
+
+@pytest.fixture
+def ready(pec: PecRequest, work: Callable[[], int]) -> PecRequest:
+    work()
+    return PecRequest.objects.get(pk=pec.pk)
+
+
+@pytest.fixture
+def active(ready: PecRequest, work: Callable[[], int]) -> PecRequest:
+    lifecycle.decide([ready.pk], "accept", STAFF)
+    work()
+    return PecRequest.objects.get(pk=ready.pk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
@@ -174,20 +175,22 @@ def test_retry_and_give_up(office: Client, pec: PecRequest) -> None:
     ready(pec)
     lifecycle.decide([pec.pk], "accept", STAFF)
     operation = pec.operations.get(kind=Kind.ACTIVATE)
-    pec.operations.filter(pk=operation.pk).update(state=State.ATTENTION, last_error="Titolare da bonificare")
+    pec.operations.filter(pk=operation.pk).update(
+        state=State.ATTENTION, last_error="Titolare da bonificare", finished_at=Now()
+    )
     page = text(office.get(reverse("admin:pec_requests_pecrequest_change", args=[pec.pk])))
     assert "Titolare da bonificare" in page
     assert "Rinuncia" in page
     office.post(reverse("admin:pec_requests_provideroperation_retry", args=[operation.pk]))
     assert ProviderOperation.objects.get(pk=operation.pk).state == State.WAITING
-    ProviderOperation.objects.filter(pk=operation.pk).update(state=State.ATTENTION)
+    ProviderOperation.objects.filter(pk=operation.pk).update(state=State.ATTENTION, finished_at=Now())
     office.post(reverse("admin:pec_requests_provideroperation_drop", args=[operation.pk]))
     assert ProviderOperation.objects.get(pk=operation.pk).state == State.WITHDRAWN
     assert PecRequest.objects.get().accepted_at is None
 
 
 def test_retry_for_selected_asks_first(office: Client, pec: PecRequest) -> None:
-    pec.operations.update(state=State.ATTENTION)
+    pec.operations.update(state=State.ATTENTION, finished_at=Now())
     url = reverse("admin:pec_requests_provideroperation_changelist")
     data = {"action": "retry_selected", "_selected_action": [pec.operations.get().pk]}
     assert "tornano in coda" in text(office.post(url, data))

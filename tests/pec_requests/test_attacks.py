@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import structlog
 from django.conf import settings as django_settings
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -46,7 +47,9 @@ def test_an_old_closing_does_not_destroy_a_new_requests_mailbox(
 ) -> None:
     work()
     lifecycle.decide([pec.pk], "cancel", STAFF, reason="x")
-    pec.operations.filter(kind=Kind.CLOSE).update(state=state)
+    pec.operations.filter(kind=Kind.CLOSE).update(
+        state=state, finished_at=None if state in ProviderOperation.OPEN else Now()
+    )
     new = again(pec)
     work()
     lifecycle.retry_operations(pec.operations.values_list("pk", flat=True), STAFF)
@@ -92,7 +95,7 @@ def test_a_retry_of_what_an_ended_request_wanted_creates_nothing(
     pec: PecRequest, work: Work, aruba: SandboxProcess
 ) -> None:
     lifecycle.decide([pec.pk], "cancel", STAFF, reason="x")
-    pec.operations.update(state=State.ATTENTION)
+    pec.operations.update(state=State.ATTENTION, finished_at=Now())
     lifecycle.retry_operations(pec.operations.values_list("pk", flat=True), STAFF)
     work()
     assert told(pec) == [("CREATE", "WITHDRAWN")]
@@ -143,7 +146,7 @@ def test_a_provider_that_refuses_every_address_does_not_burn_them_for_ever(pec: 
 
 
 def test_a_new_recovery_email_mends_a_refused_creation(pec: PecRequest) -> None:
-    pec.operations.update(state=State.ATTENTION, last_error="email non valida")
+    pec.operations.update(state=State.ATTENTION, last_error="email non valida", finished_at=Now())
     recovery.confirm(ask(pec), STAFF)
     pec.refresh_from_db()
     assert pec.recovery_email == "nuova@example.com"

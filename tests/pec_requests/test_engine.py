@@ -42,6 +42,7 @@ def abandon(pec: PecRequest, **changes: Any) -> None:
         claim=uuid.uuid4(),
         look_first=True,
         not_before=timezone.now() - timedelta(seconds=1),
+        finished_at=None,
         **changes,
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import date, timedelta
 
 import pytest
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit.models import LogEntry
@@ -28,7 +29,7 @@ def operations(pec: PecRequest) -> list[tuple[str, str]]:
 def ready(pec: PecRequest) -> PecRequest:
     """As after the provider created the mailbox."""
     operation = pec.operations.get(kind=Kind.CREATE)
-    pec.operations.update(state=State.DONE, attempts=1)
+    pec.operations.update(state=State.DONE, attempts=1, finished_at=Now())
     lifecycle.confirm([operation], STAFF)
     pec.refresh_from_db()
     return pec

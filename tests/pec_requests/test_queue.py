@@ -43,7 +43,8 @@ def requested(domain: PecDomain, count: int, **where: object) -> list[ProviderOp
 
 
 def put(*chosen: ProviderOperation, **values: object) -> None:
-    ProviderOperation.objects.filter(pk__in=[o.pk for o in chosen]).update(**values)
+    ended = {} if values.get("state", "WAITING") in ProviderOperation.OPEN else {"finished_at": Now()}
+    ProviderOperation.objects.filter(pk__in=[o.pk for o in chosen]).update(**ended | values)
 
 
 def retry_all(kind: str) -> str:

@@ -32,9 +32,10 @@ def test_alone_a_worker_has_everything_and_gives_it_back() -> None:
 def test_a_second_gets_its_half_once_the_first_can_spare_it() -> None:
     with Share("a") as a, Share("b") as b:
         assert (a.slots, b.slots) == (10, 0)
-        a.renew(busy=8)  # eight calls under way keep their slots
+        a.renew(busy=8)  # eight calls under way keep their slots, but no more of them begin
         b.renew(busy=0)
-        assert (a.slots, b.slots) == (8, 2)
+        assert (a.slots, b.slots) == (5, 2)
+        assert sorted(WorkerShare.objects.values_list("slots", flat=True)) == [2, 8]
         a.renew(busy=1)
         b.renew(busy=2)
         assert (a.slots, b.slots) == (5, 5)

@@ -6,6 +6,7 @@ import uuid
 from typing import Any
 
 import pytest
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 from post_office.models import Email
@@ -45,7 +46,7 @@ def activate(pec: PecRequest) -> PecRequest:
     ready(pec)
     lifecycle.decide([pec.pk], "accept", STAFF)
     operation = pec.operations.get(kind=Kind.ACTIVATE)
-    pec.operations.update(state=State.DONE)
+    pec.operations.update(state=State.DONE, finished_at=Now())
     lifecycle.confirm([operation], STAFF)
     pec.refresh_from_db()
     return pec
@@ -172,7 +173,7 @@ def test_resetting_from_the_panel(me: Client, pec: PecRequest) -> None:
     assert pec.recovery_email in text(me.get(url("reset-password", pec)))
     assert "Invio del link in corso" in text(me.post(url("reset-password", pec), follow=True))
     assert "già stato chiesto" in text(me.post(url("reset-password", pec), follow=True))
-    pec.operations.filter(kind=Kind.RESET).update(state=State.UNKNOWN)
+    pec.operations.filter(kind=Kind.RESET).update(state=State.UNKNOWN, finished_at=Now())
     assert "Non sappiamo se il link è partito" in text(me.get(url("panel", pec)))
 
 
