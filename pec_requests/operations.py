@@ -21,8 +21,8 @@ State = ProviderOperation.State
 WORKER_TASK = "pec_requests.tasks.run_operations"
 
 # Only the oldest open operation of an account, whatever request it is of, can be claimed: nothing overtakes anything.
-# A count and no NOT EXISTS, which the planner may turn into a join with the whole queue. finished_at and no state, which
-# would let it choose another index: a queue that has just been filled has no statistics.
+# A count and no NOT EXISTS, which the planner may turn into a join with the whole queue. finished_at and no state, by
+# which it would choose another index: a queue that has just been filled has no statistics.
 _CLAIM = """
 WITH picked AS (
     SELECT o.id, o.look_first
