@@ -12,6 +12,14 @@ from django.core.checks import CheckMessage, Error, Tags, register
 _TRUE = {"1", "true", "yes", "on", "y", "t"}
 
 
+@register()
+def check_lease(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """A call must be over before its lease: else two workers could call for the same operation."""
+    if settings.OPERATION_LEASE_SECONDS <= settings.PROVIDER_OPERATION_SECONDS:
+        message = "OPERATION_LEASE_SECONDS is not longer than PROVIDER_OPERATION_SECONDS."
+        yield Error(message, hint="Twice as long leaves room for what is claimed ahead.", id="albo_pec.E007")
+
+
 @register(Tags.security, deploy=True)
 def check_deployment(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
     """One error for each setting that is fit for a development machine only."""

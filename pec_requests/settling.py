@@ -114,8 +114,7 @@ def _settle_outcome(operation: ProviderOperation, outcome: AddressTaken | NeverR
             lifecycle.readdress(operation.request, _WORKER)
             operations.postpone(operation, 0, error="", look_first=False)
         case NeverRepeat():
-            operations.finish([operation], State.UNKNOWN)
-            _record("pec.reset.unknown", operation)
+            _unknown(operation, _("Il lavoro si è interrotto prima che si sapesse l'esito."))
 
 
 def _recovery_email_changed(operation: ProviderOperation) -> None:
@@ -143,7 +142,7 @@ def _settle_error(claim: Claim, operation: ProviderOperation, error: Exception) 
         case Refused():
             _attention(operation, str(error), look_first=False)
         case UnknownOutcome() if operation.kind == Kind.RESET:
-            _settle_outcome(operation, NeverRepeat())
+            _unknown(operation, str(error))
         case _ if operation.attempts >= settings.OPERATION_MAX_ATTEMPTS and not spare:
             _attention(operation, str(error), look_first=unsure)
         case _:
@@ -159,6 +158,11 @@ def _count(error: ProviderError, *, probe: bool) -> bool:
         return health.failed(str(error), probe=probe) or error.outage
     health.succeeded()
     return False
+
+
+def _unknown(operation: ProviderOperation, words: str) -> None:
+    operations.finish([operation], State.UNKNOWN, error=words)
+    _record("pec.reset.unknown", operation)
 
 
 def _attention(operation: ProviderOperation, words: str, *, look_first: bool) -> None:

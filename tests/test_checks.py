@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from albo_pec.checks import check_deployment
+from albo_pec.checks import check_deployment, check_lease
 
 
 @pytest.fixture(autouse=True)
@@ -51,3 +51,9 @@ def test_the_key_of_the_source_is_refused(settings: Any) -> None:
 def test_the_sandboxs_controls_are_refused(monkeypatch: pytest.MonkeyPatch, value: str, refused: bool) -> None:
     monkeypatch.setenv("SANDBOX_CONTROLS", value)
     assert ids() == (["albo_pec.E003"] if refused else [])
+
+
+@pytest.mark.parametrize(("lease", "errors"), [(30.0, ["albo_pec.E007"]), (30.1, [])])
+def test_a_lease_outlives_the_call_under_it(settings: Any, lease: float, errors: list[str]) -> None:
+    settings.PROVIDER_OPERATION_SECONDS, settings.OPERATION_LEASE_SECONDS = 30.0, lease
+    assert [error.id for error in check_lease(None)] == errors
