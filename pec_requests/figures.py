@@ -74,7 +74,7 @@ def current() -> Figures:
         attention={Kind(row["kind"]): row["count"] for row in unsettled if row["state"] == State.ATTENTION},
         oldest_at=min((row["oldest"] for row in is_open), default=None),
         **_over(),
-        provider=health.current(),
+        provider=health.seen(),
         **shares,
         taken_at=timezone.now(),
     )

@@ -7,6 +7,7 @@ import datetime
 from django.conf import settings
 from django.db.models import F
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from audit import log
 from audit.actors import Actor
@@ -22,6 +23,11 @@ _LONGEST_PAUSE = 300.0
 def current() -> ProviderHealth:
     """The row as it is now."""
     return ProviderHealth.objects.get_or_create(pk=1)[0]
+
+
+def seen() -> ProviderHealth:
+    """The row for whoever only looks; healthy where no worker has ever written one."""
+    return ProviderHealth.objects.filter(pk=1).first() or ProviderHealth(pk=1, since=timezone.now())
 
 
 def trouble() -> ProviderHealth | None:

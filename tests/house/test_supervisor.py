@@ -81,7 +81,7 @@ def test_deaf_children_and_their_children_are_ended(tmp_path: Path, number: sign
     pids.append(int(logs[0].read_text().split()[0]))
     process.send_signal(number)
     process.send_signal(number)  # twice is no worse than once
-    errors = process.communicate(timeout=10)[1]
+    errors = process.communicate(timeout=30)[1]
     assert (process.returncode, errors) == (0, "")
     assert not [pid for pid in pids if alive(pid)]
 

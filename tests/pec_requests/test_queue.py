@@ -119,9 +119,18 @@ def test_the_panel_tells_the_age_and_the_provider_in_words(office: Client, pec: 
 
 
 @pytest.mark.parametrize("rows", [1, 3])
+@pytest.mark.parametrize("known", [True, False])
 def test_the_list_with_its_figures_costs_the_same_whatever_its_length(
-    office: Client, member: Member, domain: PecDomain, django_assert_num_queries: DjangoAssertNumQueries, rows: int
+    office: Client,
+    member: Member,
+    domain: PecDomain,
+    django_assert_num_queries: DjangoAssertNumQueries,
+    rows: int,
+    known: bool,
 ) -> None:
+    ProviderHealth.objects.all().delete()
+    if known:
+        ProviderHealth.objects.create(pk=1)
     put(*requested(domain, rows, ordine=member.ordine), state=State.ATTENTION)
     with django_assert_num_queries(10):
         office.get(LIST)
