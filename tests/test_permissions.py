@@ -15,7 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_scopes import scopes_disabled
 
 from members.models import Member, Ordine, StaffRole, User
-from pec_requests import lifecycle
+from pec_requests import health, lifecycle
 from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff
 from tests.pec_requests.conftest import STAFF
@@ -154,6 +154,7 @@ class World:
             elsewhere: Ordine = OrdineFactory()
             domain = PecDomain.objects.get(name="tsrm.org")
             self.pec = lifecycle.request_pec([self.owner.pk], domain, STAFF).created[0]
+            health.current()  # its row, which other tests may have emptied
             self.operation = self.pec.operations.get()
             self.difference = Difference.objects.create(
                 kind=Difference.Kind.MISSING_THERE, address=self.pec.address, request=self.pec, member=self.owner

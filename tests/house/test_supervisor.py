@@ -73,6 +73,7 @@ def test_deaf_children_and_their_children_are_ended(tmp_path: Path, number: sign
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # the tests may run under nohup
     )
     assert process.stdout is not None
     pids = [int(word) for word in process.stdout.readline().split()]
