@@ -51,8 +51,8 @@ class Share:
 
     @property
     def rate(self) -> float:
-        """Calls a second that go with the slots; 0 where there is no limit."""
-        return float(settings.PROVIDER_RATE * self.slots / settings.PROVIDER_CONCURRENCY)
+        """Calls a second that go with the slots kept, also for what is still under way; 0 where there is no limit."""
+        return float(settings.PROVIDER_RATE * max(self._reserved, 1) / settings.PROVIDER_CONCURRENCY)
 
     @property
     def useful_slots(self) -> int:

@@ -74,6 +74,12 @@ def test_the_rate_goes_with_the_slots(settings: Any) -> None:
         assert a.useful_slots == 5
 
 
+def test_without_slots_what_is_under_way_still_keeps_a_pace(settings: Any) -> None:
+    settings.PROVIDER_RATE = 10.0
+    with Share("a"), Share("b") as b:
+        assert (b.slots, b.rate) == (0, 1.0)  # 0 would be no limit at all
+
+
 def test_threads_keep_the_pace_together() -> None:
     pace, began = Pace(), time.monotonic()
     pace.limit(200)
