@@ -111,7 +111,8 @@ def test_the_panel_tells_the_age_and_the_provider_in_words(office: Client, pec: 
     assert "5\xa0minuti" in page
     assert ">raggiungibile</span>" in page
     until = timezone.now() + timedelta(minutes=1)
-    ProviderHealth.objects.update(state="OPEN", reason="Il gestore non risponde", open_until=until)
+    trouble = {"state": "OPEN", "reason": "Il gestore non risponde", "open_until": until}
+    ProviderHealth.objects.update_or_create(pk=1, defaults=trouble)
     page = text(office.get(LIST))
     assert ">non raggiungibile</span>" in page
     assert "<small>Il gestore non risponde</small>" in page
