@@ -20,7 +20,6 @@ from django_scopes import scope, scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from audit.models import LogEntry
 from members.import_lines import Line, read_lines
 from members.import_plan import Changes, LineOutcome, Plan, Record, make_plan
 from members.import_rules import Outcome
@@ -181,7 +180,7 @@ def _overwrite(manager: models.Manager[Any], changed: list[tuple[Any, Changes]],
         )
 
 
-def _entries(plan: Plan, ordine: Ordine, actor: Actor) -> Iterator[LogEntry]:
+def _entries(plan: Plan, ordine: Ordine, actor: Actor) -> Iterator[log.Entry]:
     """One entry for each person created or changed, naming what changed."""
     for member in plan.new_members:
         yield log.entry("member.created", actor, member, person=member.pk, ordine=ordine.code)

@@ -15,7 +15,7 @@ from pec_requests.performing import Outcome, perform
 from pec_requests.provider import Provider, pace, provider
 
 # Answers that come within so many seconds are gathered, to be settled together.
-_GATHERING = 0.03
+_GATHERING = 0.1
 # A worker whose calls are all slow looks up from waiting this often, in seconds.
 _LOOK_UP = 0.5
 # The answer for a claim that waited so long that its lease would not cover the call.
@@ -37,6 +37,7 @@ class Calls:
         self._answers: SimpleQueue[tuple[Claim, Outcome | Exception]] = SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._slots = 0
+        self._until = 0.0
         self._over = False
         self.busy = 0
         self.in_hand = 0
@@ -53,12 +54,16 @@ class Calls:
         for thread in self._threads:
             thread.join()
 
-    def allow(self, slots: int, rate: float) -> None:
-        """From now on at most ``slots`` calls at once, and ``rate`` a second (0: no limit)."""
+    def allow(self, slots: int, rate: float, until: float) -> None:
+        """From now on at most ``slots`` calls at once and ``rate`` a second (0: no limit); none begins after ``until``.
+
+        That is a moment of the monotonic clock: whoever should renew the permission may be waiting for the database.
+        """
         pace.limit(rate)
         with self._changed:
-            if slots != self._slots:
-                self._slots = slots
+            held_up = slots != self._slots or time.monotonic() >= self._until
+            self._slots, self._until = slots, until
+            if held_up:
                 self._changed.notify_all()
 
     def start(self, claims: Iterable[Claim], begin_by: float) -> None:
@@ -105,12 +110,15 @@ class Calls:
 
     def _take(self) -> tuple[Claim, float] | None:
         with self._changed:
-            while not self._over and (not self._waiting or self.busy >= self._slots):
+            while not self._over and not (self._waiting and self._may_begin()):
                 self._changed.wait()
             if self._over:
                 return None
             self.busy += 1
             return self._waiting.popleft()
+
+    def _may_begin(self) -> bool:
+        return self.busy < self._slots and time.monotonic() < self._until
 
     def _answer(self, claim: Claim) -> Outcome | Exception:
         try:

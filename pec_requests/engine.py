@@ -46,9 +46,9 @@ def run(the_provider: Provider | None = None) -> int:
 
 
 def _keep_full(calls: Calls, share: Share, in_turn: bool) -> None:
-    """Claim what can start now, and twice as much ahead, so that no slot waits for the database."""
-    calls.allow(share.useful_slots, share.rate)
-    wanted = 3 * share.useful_slots - calls.in_hand
+    """Claim what can start now, and three times as much ahead, so that no slot waits for the database."""
+    calls.allow(share.useful_slots, share.rate, share.ends)
+    wanted = 4 * share.useful_slots - calls.in_hand
     if in_turn and wanted > 0:
         begin_by = time.monotonic() + settings.OPERATION_LEASE_SECONDS - settings.PROVIDER_OPERATION_SECONDS
         calls.start(operations.claim(wanted, worker_name()), begin_by)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.urls import reverse
 from django_scopes import scopes_disabled
 
@@ -14,6 +14,7 @@ from members.wake import wake
 from pec_requests.models import Notice, PecRequest
 
 WRITE_TASK = "pec_requests.tasks.write_mails"
+_INSERT = f"INSERT INTO {Notice._meta.db_table} (act, request_id) SELECT %s, unnest(%s)"
 
 _BY_ACT = {
     "create": "pec_ready",
@@ -31,8 +32,13 @@ def masked(email: str) -> str:
 
 def moved(requests: Iterable[PecRequest], act: str) -> None:
     """Tell each member what became of the mailbox: noted here, worded by ``write`` a moment later."""
-    if act in _BY_ACT and Notice.objects.bulk_create([Notice(request=r, act=act) for r in requests], batch_size=1000):
-        wake(WRITE_TASK)
+    ids = [r.pk for r in requests]
+    if act not in _BY_ACT or not ids:
+        return
+    # By hand: in bulk this is a worker's commonest write but one, and bulk_create works four times as long on a row.
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, [act, ids])
+    wake(WRITE_TASK)
 
 
 def write() -> int:

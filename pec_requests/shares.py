@@ -27,12 +27,12 @@ _LONGEST_QUEUE = 5.0
 
 
 class Share:
-    """This worker's share; a context manager that gives it back."""
+    """This worker's share; a context manager that gives it back. ``ends``: when it does, by the monotonic clock."""
 
     def __init__(self, worker: str) -> None:
         self._worker = worker
         self._slots = self._reserved = 0
-        self._renewed = self._ends = 0.0
+        self._renewed = self.ends = 0.0
 
     def __enter__(self) -> Self:
         self.renew(0)
@@ -47,7 +47,7 @@ class Share:
     @property
     def slots(self) -> int:
         """Calls that this worker may have under way; none once the share has ended."""
-        return self._slots if time.monotonic() < self._ends else 0
+        return self._slots if time.monotonic() < self.ends else 0
 
     @property
     def rate(self) -> float:
@@ -67,7 +67,7 @@ class Share:
         if began < self._renewed + _RENEWED_AFTER:
             return
         self._slots, self._reserved = _deal(self._worker, min(busy, self._reserved))
-        self._renewed, self._ends = began, began + _SHARE.total_seconds()
+        self._renewed, self.ends = began, began + _SHARE.total_seconds()
 
 
 def _deal(worker: str, kept: int) -> tuple[int, int]:

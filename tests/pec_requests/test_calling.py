@@ -75,7 +75,7 @@ FAR = time.monotonic() + 1e6
 def test_never_more_at_once_than_allowed() -> None:
     counter = Counter()
     with performing(counter) as calls:
-        calls.allow(3, 0)
+        calls.allow(3, 0, FAR)
         calls.start(claims(10), FAR)
         until(lambda: counter.now == 3)
         assert (calls.busy, calls.in_hand) == (3, 10)
@@ -87,10 +87,10 @@ def test_never_more_at_once_than_allowed() -> None:
 def test_a_smaller_share_counts_from_the_next_call_on() -> None:
     counter = Counter()
     with performing(counter) as calls:
-        calls.allow(4, 0)
+        calls.allow(4, 0, FAR)
         calls.start(claims(4), FAR)
         until(lambda: counter.now == 4)
-        calls.allow(1, 0)
+        calls.allow(1, 0, FAR)
         calls.start(claims(4), FAR)
         counter.go.set()
         gathered(calls, 8)
@@ -103,16 +103,27 @@ def test_a_smaller_share_counts_from_the_next_call_on() -> None:
 def test_what_waited_too_long_for_its_lease_is_not_begun() -> None:
     begun: list[Claim] = []
     with performing(lambda claim, _provider: begun.append(claim)) as calls:
-        calls.allow(2, 0)
+        calls.allow(2, 0, FAR)
         calls.start(claims(3), time.monotonic() - 1)
         assert [answer for _claim, answer in gathered(calls, 3)] == [NOT_BEGUN] * 3
     assert not begun
 
 
+def test_nothing_begins_once_the_permission_has_ended() -> None:
+    begun: list[Claim] = []
+    with performing(lambda claim, _provider: begun.append(claim)) as calls:
+        calls.allow(2, 0, time.monotonic())
+        calls.start(claims(3), FAR)
+        assert calls.gather() == []  # after waiting a while
+        assert not begun
+        calls.allow(2, 0, FAR)
+        assert len(gathered(calls, 3)) == 3
+
+
 def test_what_has_not_begun_can_be_given_back() -> None:
     counter = Counter()
     with performing(counter) as calls:
-        calls.allow(1, 0)
+        calls.allow(1, 0, FAR)
         calls.start(claims(3), FAR)
         until(lambda: counter.now == 1)
         assert len(calls.give_back()) == 2
