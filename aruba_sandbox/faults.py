@@ -7,7 +7,6 @@ import json
 import random
 import socket
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
@@ -19,7 +18,8 @@ from aruba_sandbox.fields import Fields
 from aruba_sandbox.wire import ApiError, refusal
 
 KINDS = ("latency", "hold", "status", "drop_before", "drop_after", "garbage", "truncated", "partial", "rate_limit")
-# Kinds that only take time: any number of them goes with another fault. "hold" lasts until the faults are cleared.
+# Kinds that only take time: any number of them goes with another fault. "hold" lasts until the faults are cleared, and
+# "latency" no longer than that.
 DELAYS = ("latency", "hold")
 # Kinds that can strike after the work too. The others say by themselves when they strike.
 AFTER = ("latency", "hold", "status", "garbage", "truncated")
@@ -30,6 +30,8 @@ CALLS = (
 GARBAGE = "<html><head><title>Bad gateway</title></head><body><h1>Bad gateway</h1></body></html>"
 TRUNCATED = '{"version": "v2", "datetime": "2026-01-31T09:'
 _LONGEST_DELAY = 300
+# For what was delayed to be done with its work, once nothing delays it any more.
+_LONGEST_WAIT = 10
 
 Work = Callable[[], HttpResponse]
 
@@ -80,6 +82,8 @@ class Plan:
         self._faults: list[Fault] = []
         self._lock = threading.Lock()
         self._cleared = threading.Event()
+        self._delayed = 0
+        self._one_is_over = threading.Condition(self._lock)
 
     def add(self, fault: Fault) -> None:
         """Order one more."""
@@ -87,11 +91,18 @@ class Plan:
             self._faults.append(fault)
 
     def clear(self) -> None:
-        """None any more, and whoever is held goes on."""
+        """None any more; whoever is delayed goes on, and is done with its work when this returns, or time is up."""
         with self._lock:
             self._faults.clear()
             self._cleared.set()
             self._cleared = threading.Event()
+            self._one_is_over.wait_for(lambda: self._delayed == 0, _LONGEST_WAIT)
+
+    def is_over(self) -> None:
+        """A call that was delayed has done its work, whether or not its client still waits."""
+        with self._lock:
+            self._delayed -= 1
+            self._one_is_over.notify_all()
 
     def until_cleared(self) -> threading.Event:
         """What a held call waits for."""
@@ -117,6 +128,7 @@ class Plan:
                 if fault.times is not None:
                     fault.times -= 1
             self._faults = [fault for fault in self._faults if fault.times != 0]
+            self._delayed += any(fault.kind in DELAYS for fault in drawn)
         return drawn
 
     @staticmethod
@@ -133,9 +145,13 @@ def surround(call: str, request: HttpRequest, work: Work) -> HttpResponse:
     drawn = PLAN.draw(call)
     delays = [fault for fault in drawn if fault.kind in DELAYS]
     spoiler = next((fault for fault in drawn if fault.kind not in DELAYS), None)
-    _delay([fault for fault in delays if not fault.after], cleared)
-    response = _spoilt(spoiler, request, work) if spoiler else work()
-    _delay([fault for fault in delays if fault.after], cleared)
+    try:
+        _delay([fault for fault in delays if not fault.after], cleared)
+        response = _spoilt(spoiler, request, work) if spoiler else work()
+        _delay([fault for fault in delays if fault.after], cleared)
+    finally:
+        if delays:
+            PLAN.is_over()
     return _hang_up(request) if spoiler and spoiler.kind == "drop_after" else response
 
 
@@ -143,10 +159,7 @@ def _delay(faults: list[Fault], cleared: threading.Event) -> None:
     if faults:
         connection.close()  # whoever only waits keeps no connection of the pool from others
     for fault in faults:
-        if fault.kind == "hold":
-            cleared.wait(_LONGEST_DELAY)
-        else:
-            time.sleep(fault.value or 0)
+        cleared.wait(_LONGEST_DELAY if fault.kind == "hold" else fault.value)
 
 
 def _spoilt(fault: Fault, request: HttpRequest, work: Work) -> HttpResponse:

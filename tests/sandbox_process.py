@@ -15,17 +15,23 @@ import requests
 ROOT = Path(__file__).resolve().parent.parent
 USERNAME = "partner@sandbox.example"
 PASSWORD = "sandbox-partner"
+# The product's own process, but that a password is hashed in no time.
+CHEAP = """
+from aruba_sandbox import __main__, settings
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+__main__.main()
+"""
 START_SECONDS = 60
 STOP_SECONDS = 10
 
 
 @dataclass
 class SandboxProcess:
-    """A running sandbox, its addresses, and its controls."""
+    """A running sandbox, its addresses, and its controls; without ``process``, one that somebody else has started."""
 
     url: str
     smtp_port: int
-    process: "subprocess.Popen[bytes]"
+    process: "subprocess.Popen[bytes] | None" = None
     username: str = USERNAME
     password: str = PASSWORD
     http: requests.Session = field(default_factory=requests.Session)
@@ -42,9 +48,10 @@ class SandboxProcess:
         *,
         probability: float = 1,
         times: int | None = None,
+        after: bool = False,
     ) -> None:
-        """Let a call go wrong; without ``times``, until ``clear_faults``."""
-        order = {"call": call, "kind": kind, "value": value, "probability": probability, "times": times}
+        """Let a call go wrong, or its answer with ``after``; without ``times``, until ``clear_faults``."""
+        order = {"call": call, "kind": kind, "value": value, "probability": probability, "times": times, "after": after}
         self._control("POST", "faults", json=order)
 
     def faults_left(self) -> int:
@@ -52,7 +59,7 @@ class SandboxProcess:
         return len(self._control("GET", "faults"))
 
     def clear_faults(self) -> None:
-        """Let nothing go wrong any more."""
+        """Let nothing go wrong any more; what was delayed has been done."""
         self._control("DELETE", "faults")
 
     def mail(self, to: str = "") -> list[dict[str, str]]:
@@ -86,6 +93,8 @@ class SandboxProcess:
     def stop(self) -> None:
         """End the process and wait until it is gone."""
         self.http.close()
+        if self.process is None:
+            return
         self.process.terminate()
         try:
             self.process.wait(STOP_SECONDS)
@@ -117,12 +126,10 @@ def start_sandbox(
         "SANDBOX_PASSWORD": PASSWORD,
         **(environment or {}),
     }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "aruba_sandbox"], cwd=ROOT, env=variables, stdout=subprocess.DEVNULL
-    )
+    process = subprocess.Popen([sys.executable, "-c", CHEAP], cwd=ROOT, env=variables, stdout=subprocess.DEVNULL)
     sandbox = SandboxProcess(url, smtp_port, process)
     try:
-        _wait_until_ready(sandbox)
+        _wait_until_ready(url, process)
     except BaseException:
         sandbox.stop()
         raise
@@ -143,13 +150,13 @@ def free_ports(count: int) -> list[int]:
     return ports
 
 
-def _wait_until_ready(sandbox: SandboxProcess) -> None:
+def _wait_until_ready(url: str, process: "subprocess.Popen[bytes]") -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        if sandbox.process.poll() is not None:
-            raise RuntimeError(f"The sandbox ended with {sandbox.process.returncode} while starting")
+        if process.poll() is not None:
+            raise RuntimeError(f"The sandbox ended with {process.returncode} while starting")
         try:
-            if requests.get(f"{sandbox.url}/healthz", timeout=5).ok:
+            if requests.get(f"{url}/healthz", timeout=5).ok:
                 return
         except requests.RequestException:
             pass

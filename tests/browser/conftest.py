@@ -1,4 +1,4 @@
-"""Chromium, and the demo it visits: one in each worker of xdist that runs a file of these, before all others."""
+"""Chromium, and the demo it visits: in the one worker of xdist that has these tests, before all others."""
 
 from __future__ import annotations
 

@@ -6,8 +6,6 @@ import re
 from collections.abc import Callable
 from functools import cache
 
-from playwright.sync_api import APIRequestContext
-
 from tests.browser.demo import Demo, link_in
 from tests.browser.page_list import FEDERATION, OFFICE
 from tests.browser.people import Person
@@ -50,26 +48,14 @@ class Known:
         return self._find(who, f"/admin/{model}/", rf"/admin/{model}/(\d+)/change/")
 
     def _find(self, who: str, address: str, pattern: str) -> str:
-        found = re.search(pattern, self._http(who).get(address).text())
+        found = re.search(pattern, self._person_of(who).read(address))
         assert found, f"{address} has no {pattern} for {who}"
         return found[1]
-
-    def _http(self, who: str) -> APIRequestContext:
-        """The requests of somebody signed in, without drawing pages."""
-        return self._person_of(who).context.request
-
-    def _post(self, who: str, address: str, **fields: str) -> None:
-        """A form, filled in and sent."""
-        http = self._http(who)
-        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', http.get(address).text())
-        assert token
-        form = fields | {"csrfmiddlewaretoken": token[1]}
-        assert http.post(address, form=form).ok
 
     def _invitation(self) -> str:
         """Of the member who has been refused nothing and asked for nothing: one more invitation does no harm."""
         member, before = self._email("SENZA RICHIESTA")
-        self._post(OFFICE, f"/admin/members/member/{member}/invito/")
+        self._person_of(OFFICE).send(f"/admin/members/member/{member}/invito/")
         mail = self._demo.mail(before[0], "", before=before[1])
         return link_in(mail, "/invito/").rstrip("/").rpartition("/")[2]
 
@@ -79,14 +65,15 @@ class Known:
         email = f"nuova-{pec[:8]}@example.com"
         before = len(self._demo.mails(email))
         password = self._demo.account("ATTIVO").password
-        self._post("ATTIVO", f"/utente/scheda-anagrafica/pec/{pec}/email-recupero/", email=email, password=password)
+        address = f"/utente/scheda-anagrafica/pec/{pec}/email-recupero/"
+        self._person_of("ATTIVO").send(address, email=email, password=password)
         mail = self._demo.mail(email, "", before=before)
         return link_in(mail, "/conferma-email/").rstrip("/").rpartition("/")[2]
 
     def _email(self, state: str) -> tuple[str, tuple[str, int]]:
         """The member's row, and the address with the number of mails it has had."""
         member = self.one("member", state)
-        page = self._http(OFFICE).get(f"/admin/members/member/{member}/change/").text()
+        page = self._person_of(OFFICE).read(f"/admin/members/member/{member}/change/")
         found = re.search(r'name="personal_email" value="([^"]+)"', page)
         assert found
         return member, (found[1], len(self._demo.mails(found[1])))

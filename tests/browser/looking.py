@@ -19,14 +19,14 @@ _OPTIONS = {
 }
 # What another width can spoil; the rest is the same document.
 _NARROW = {**_OPTIONS, "runOnly": ["target-size", "scrollable-region-focusable", "link-name", "button-name"]}
-# Measured when the new size has been drawn.
-_FACTS = """() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => done({
+_DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+_FACTS = """() => ({
     lang: document.documentElement.lang,
     title: document.title.trim(),
     headings: [...document.querySelectorAll("h1")].filter((h) => h.checkVisibility()).length,
     mains: document.querySelectorAll("main, [role=main]").length,
     wide: document.documentElement.scrollWidth - window.innerWidth,
-}))))"""
+})"""
 
 
 class Watch:
@@ -66,10 +66,15 @@ class Watch:
 
 
 def examine(page: Page, *, mail: bool = False) -> list[str]:
-    """What is wrong with the page as it stands, on a telephone and on a desk; a mail has no parts and no headings."""
+    """What is wrong with the page as it stands, on a telephone and on a desk; a mail has no parts and no headings.
+
+    The size it has comes first, so that the page stays in the other one.
+    """
     wrong: list[str] = []
-    for size, options in ((PHONE, _NARROW), (DESK, _OPTIONS)):
-        page.set_viewport_size(size)
+    for size, options in sorted(((PHONE, _NARROW), (DESK, _OPTIONS)), key=lambda each: each[0] != page.viewport_size):
+        if size != page.viewport_size:
+            page.set_viewport_size(size)
+            page.evaluate(_DRAWN)
         facts = page.evaluate(_FACTS)
         told = [f"{rule} {places}" for rule, places in _violations(page, options)]
         told += ["its language is not said"] if facts["lang"] != "it" else []

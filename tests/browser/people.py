@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
 from tests.browser.demo import Demo
 from tests.browser.looking import DESK, Watch, examine
+from tests.house.holders import wait_until
 
 PATIENCE = 15_000.0  # milliseconds: the worker and the provider need some of them
 
@@ -39,12 +41,33 @@ class Person:
         return [what for watch in self._watches for what in watch.take()]
 
     def look(self, page: Page | None = None) -> None:
-        """Nothing must be wrong with the page as it stands."""
+        """Nothing must be wrong with the page as it stands; the walk goes on at the desk."""
         page = page or self.page
         assert not [f"{page.title()}: {what}" for what in examine(page)]
+        page.set_viewport_size(DESK)
+
+    def read(self, address: str) -> str:
+        """A page's HTML, in this person's session but without drawing it."""
+        return self.context.request.get(address).text()
+
+    def send(self, address: str, **fields: str) -> str:
+        """The page's form, filled in and sent without drawing it; returns the address this leads to."""
+        page = self.context.request.get(address)
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text())
+        assert token, f"{address} has no form"
+        form: dict[str, str | float | bool] = {**fields, "csrfmiddlewaretoken": token[1]}
+        answer = self.context.request.post(page.url, form=form)
+        assert answer.ok, f"{address} answers {answer.status}"
+        return answer.url
+
+    def let_in(self, who: str) -> Person:
+        """Signed in as the demo's table says, without drawing the front door."""
+        account = self.demo.account(who)
+        self.send("/accedi/", login=account.username, password=account.password)
+        return self
 
     def sign_in(self, who: str) -> Page:
-        """Through the front door, as the demo's table says."""
+        """By the front door; ends on the first page."""
         account = self.demo.account(who)
         self.page.goto("/")
         self.enter(account.username, account.password)
@@ -56,6 +79,11 @@ class Person:
         self.page.get_by_label("Password", exact=True).fill(password)
         button(self.page, "Entra").click()
         expect(button(self.page, "Esci")).to_be_visible()
+
+    def reload_when(self, words: str) -> None:
+        """As a person does who waits for something on a page that stands still."""
+        wait_until(lambda: words in self.read(self.page.url), PATIENCE / 1000, every=0.2)
+        self.page.reload()
 
     def choose_password(self, password: str, page: Page | None = None) -> None:
         """A new one, twice, on the portal's page or on the provider's."""
@@ -92,12 +120,3 @@ def button(page: Page, name: str) -> Locator:
 def heading(page: Page, words: str) -> None:
     """The page is the one with this main heading."""
     expect(page.get_by_role("heading", level=1)).to_have_text(words)
-
-
-def reload_until(page: Page, wanted: Locator) -> None:
-    """As a person does who waits for something on a page that stands still."""
-    for _time in range(30):
-        if wanted.count():
-            break
-        page.reload()
-    expect(wanted.first).to_be_visible()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.people import Person, button, heading, link, reload_until
+from tests.browser.people import Person, button, heading, link
 
 PORTAL_PASSWORD = "Cavallo-Blu-Piano-4"
 MAILBOX_PASSWORD = "Castello!Verde77"
@@ -35,17 +35,17 @@ def to_list(page: Page, name: str) -> None:
     link(page, name).click()
 
 
-def find_without_pec(page: Page, *, email: bool = True) -> Iscritto:
-    """The first for whom a PEC can be requested, with or without an e-mail to write to."""
+def find_without_pec(page: Page) -> Iscritto:
+    """The first for whom a PEC can be requested, with an e-mail to write to."""
     to_list(page, "Iscritti")
     link(page, "Senza PEC").click()
     filters = page.get_by_role("navigation").filter(has_text="codice fiscale incoerente")
     filters.get_by_role("link", name="No", exact=True).click()
-    filters.get_by_role("link", name="utilizzabile" if email else "manca", exact=True).click()
+    filters.get_by_role("link", name="utilizzabile", exact=True).click()
     row = page.get_by_role("table").get_by_role("row").nth(1)
     code, address = (re.search(pattern, row.inner_text()) for pattern in (r"\b[A-Z0-9]{16}\b", r"\S+@\S+"))
-    assert code and bool(address) is email
-    return Iscritto(row.get_by_role("link").first.inner_text(), code[0], address[0] if address else "")
+    assert code and address
+    return Iscritto(row.get_by_role("link").first.inner_text(), code[0], address[0])
 
 
 def open_member(page: Page, person: Iscritto) -> None:
@@ -59,8 +59,8 @@ def open_member(page: Page, person: Iscritto) -> None:
 
 
 def request_pec(page: Page, person: Iscritto) -> str:
-    """Ends on the page of the request; returns the address of the mailbox."""
-    open_member(page, person)
+    """From the list to the page of the request; returns the address of the mailbox."""
+    link(page, person.surname).click()
     link(page, "Richiedi PEC").click()
     heading(page, "Richiedi PEC")
     page.get_by_label("Dominio").select_option("tsrm.org")
@@ -70,17 +70,11 @@ def request_pec(page: Page, person: Iscritto) -> str:
 
 
 def invite(page: Page, person: Iscritto) -> None:
-    open_member(page, person)
+    """From the page of the request."""
+    page.get_by_role("main").get_by_role("link", name=person.surname).click()
     link(page, "Invita al portale").click()
     button(page, "Invita al portale").click()
     expect(page.get_by_text(f"Invito spedito a {person.email}.")).to_be_visible()
-
-
-def open_request(page: Page, address: str) -> None:
-    to_list(page, "Richieste PEC")
-    page.get_by_label("Cerca", exact=True).fill(address)
-    button(page, "Cerca").click()
-    link(page, address).click()
 
 
 def decide(page: Page, act: str, reason: str = "") -> None:
@@ -126,17 +120,3 @@ def ask_new_recovery_email(page: Page, email: str, *, name: str = "Modifica Emai
     page.get_by_label("Password del portale").fill(PORTAL_PASSWORD)
     button(page, "Spedisci il link di conferma").click()
     expect(page.get_by_text(f"Abbiamo spedito un link a {email}: aprilo per confermare.")).to_be_visible()
-
-
-def with_mailbox(office: Page, member: Person) -> tuple[Iscritto, str]:
-    """The guide's first steps in short: requested, invited, accepted, ATTIVO. The address comes second."""
-    who = find_without_pec(office)
-    before = len([m for m in member.demo.mails(who.email) if "Invito" in m["subject"]])
-    address = request_pec(office, who)
-    reload_until(office, status(office, "NON ATTIVO"))
-    invite(office, who)
-    page = first_access(member, who, before=before)
-    member.demo.fault("activate", "latency", 0.5)
-    accept(page)
-    expect(status(page, "ATTIVO")).to_be_visible()
-    return who, address

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.browser.demo import Demo
-from tests.browser.people import Person, button, heading, link, reload_until
+from tests.browser.people import Person, button, heading, link
 from tests.browser.steps import (
     MAILBOX_PASSWORD,
     accept,
@@ -41,12 +41,14 @@ def set_mailbox_password(member: Person, page: Page, password: str) -> None:
 
 def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     # 1. The office requests the mailbox: RICHIESTA, then the provider makes it: NON ATTIVO.
-    office = person().sign_in(OFFICE)
+    at_work = person()
+    office = at_work.sign_in(OFFICE)
     who = find_without_pec(office)
     demo.fault("create", "latency", 1)
     address = request_pec(office, who)
     expect(status(office, "RICHIESTA").first).to_be_visible()
-    reload_until(office, status(office, "NON ATTIVO"))
+    at_work.reload_when(">NON ATTIVO<")
+    expect(status(office, "NON ATTIVO").first).to_be_visible()
     invite(office, who)
 
     # 2. The member comes in by the invitation, and accepts.

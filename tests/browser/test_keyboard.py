@@ -7,16 +7,9 @@ from collections.abc import Callable
 from playwright.sync_api import Page, expect
 
 from tests.browser.demo import Demo
-from tests.browser.people import Person, button, heading, link, reload_until
-from tests.browser.steps import (
-    PORTAL_PASSWORD,
-    find_without_pec,
-    first_access,
-    invite,
-    request_pec,
-    status,
-    to_requests,
-)
+from tests.browser.errands import assign, invite
+from tests.browser.people import Person, button, heading, link
+from tests.browser.steps import PORTAL_PASSWORD, status, to_requests
 
 # The words of the focused element, and whether anything shows that it has the focus.
 _FOCUS = """() => {
@@ -53,20 +46,17 @@ def press(page: Page, words: str) -> None:
     page.keyboard.press("Enter")
 
 
-def invited(office: Page, member: Person) -> str:
+def invited(office: Person, member: Person) -> str:
     """A member who has a mailbox to accept, and a password; returns the codice fiscale."""
-    who = find_without_pec(office)
-    request_pec(office, who)
-    reload_until(office, status(office, "NON ATTIVO"))
-    invite(office, who)
-    first_access(member, who)
-    button(member.page, "Esci").click()
-    return who.tax_code
+    assigned = assign(office.let_in("ordine.marche"))
+    invite(office, member, assigned)
+    member.context.clear_cookies()
+    return assigned.who.tax_code
 
 
 def test_by_keyboard_alone(demo: Demo, person: Callable[..., Person]) -> None:
     member = person()
-    tax_code = invited(person().sign_in("ordine.marche"), member)
+    tax_code = invited(person(), member)
     page = member.page
     page.goto("/accedi/")
     tab_to(page, "Vai al contenuto")  # the first thing one comes to
@@ -104,8 +94,9 @@ def test_by_keyboard_alone(demo: Demo, person: Callable[..., Person]) -> None:
 
 def test_without_javascript(person: Callable[..., Person]) -> None:
     member = person(javascript=False)
-    tax_code = invited(person().sign_in("ordine.marche"), member)
+    tax_code = invited(person(), member)
     page = member.page
+    page.goto("/")
     member.enter(tax_code, PORTAL_PASSWORD)
     to_requests(page)
     link(page, "Accetta").click()

@@ -9,38 +9,29 @@ from collections.abc import Callable
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
 from playwright.sync_api import expect
 
+from tests.browser import errands
 from tests.browser.demo import Demo, link_in
-from tests.browser.people import Person, button, heading, link, reload_until
-from tests.browser.steps import (
-    PORTAL_PASSWORD,
-    ask_new_recovery_email,
-    decide,
-    find_without_pec,
-    first_access,
-    invite,
-    open_member,
-    open_request,
-    request_pec,
-    status,
-    to_requests,
-    with_mailbox,
-)
+from tests.browser.errands import OWN_REQUESTS
+from tests.browser.people import Person, button, heading, link
+from tests.browser.steps import PORTAL_PASSWORD, ask_new_recovery_email, decide, status, to_requests
+
+OFFICE = "ordine.marche"
 
 
 def test_a_member_without_email(demo: Demo, person: Callable[..., Person]) -> None:
     """The office prints a code; the member comes in with it and says where the link may go; then the box is made."""
-    at_work = person()
-    office = at_work.sign_in("ordine.marche")
-    who = find_without_pec(office, email=False)
-    address = request_pec(office, who)
+    at_work = person().let_in(OFFICE)
+    office = at_work.page
+    asked = errands.request_pec(at_work, email=False)
+    who = asked.who
+    office.goto(asked.request)
     expect(office.get_by_text("Manca un'email di recupero")).to_be_visible()
-    open_member(office, who)
+    office.goto(asked.record)
     link(office, "Stampa codice di primo accesso").click()
     button(office, "Stampa il codice di primo accesso").click()
     heading(office, "Codice di primo accesso")
     at_work.look()
     code = office.get_by_text(re.compile(r"^(\w{4}-){2}\w{4}$")).inner_text()
-    link(office, "Torna alla scheda").click()
 
     member = person()
     page = member.page
@@ -65,29 +56,24 @@ def test_a_member_without_email(demo: Demo, person: Callable[..., Person]) -> No
     expect(status(confirming, "NON ATTIVO")).to_be_visible()
     expect(link(confirming, "Accetta")).to_be_visible()
     assert demo.mail(email, "La tua casella PEC è pronta")
-    open_request(office, address)
-    expect(status(office, "NON ATTIVO").first).to_be_visible()
+    assert ">NON ATTIVO<" in at_work.read(asked.request)
 
 
 def test_refused_and_password_forgotten(demo: Demo, person: Callable[..., Person]) -> None:
-    office = person().sign_in("ordine.marche")
-    who = find_without_pec(office)
-    address = request_pec(office, who)
-    reload_until(office, status(office, "NON ATTIVO"))
-    invite(office, who)
-    member = person()
-    page = first_access(member, who)
-    to_requests(page)
+    office, member = person().let_in(OFFICE), person()
+    asked = errands.assign(office)
+    errands.invite(office, member, asked)
+    who, page = asked.who, member.page
+    page.goto(OWN_REQUESTS)
     link(page, "Rifiuta").click()
     heading(page, "Rifiuta la casella PEC")
     link(page, "Torna indietro").click()
     link(page, "Rifiuta").click()
     button(page, "Rifiuta la casella").click()
-    expect(page.get_by_text(f"Hai rifiutato la casella {address}.")).to_be_visible()
+    expect(page.get_by_text(f"Hai rifiutato la casella {asked.address}.")).to_be_visible()
     expect(status(page, "RIFIUTATO")).to_be_visible()
     member.look(page)
-    open_request(office, address)
-    expect(status(office, "RIFIUTATO").first).to_be_visible()
+    assert ">RIFIUTATO<" in office.read(asked.request)
 
     button(page, "Esci").click()
     link(page, "Accedi").click()
@@ -112,30 +98,34 @@ def test_refused_and_password_forgotten(demo: Demo, person: Callable[..., Person
 
 def test_the_office_decides(demo: Demo, person: Callable[..., Person]) -> None:
     """Sospendi (which the provider refuses at first: Riprova), Riattiva, Cessa; both sides see what has become."""
-    at_work = person()
-    office, member = at_work.sign_in("ordine.marche"), person()
-    _who, address = with_mailbox(office, member)
-    page = member.page
-    open_request(office, address)
+    at_work, member = person().let_in(OFFICE), person()
+    asked = errands.assign(at_work)
+    errands.invite(at_work, member, asked)
+    errands.accept(member)
+    office, page = at_work.page, member.page
+    office.goto(asked.request)
     demo.fault("suspend", "status", 400)
     decide(office, "Sospendi", "quota non versata")
-    reload_until(office, link(office, "Riprova"))
+    at_work.reload_when(">Riprova<")
     at_work.look()
     expect(status(office, "ATTIVO").first).to_be_visible()
     link(office, "Riprova").click()
     at_work.look()
     button(office, "Riprova").click()
-    reload_until(office, status(office, "SOSPESO"))
-    page.reload()
+    at_work.reload_when(">SOSPESO<")
+    expect(status(office, "SOSPESO").first).to_be_visible()
+    page.goto(OWN_REQUESTS)
     expect(page.get_by_text("La casella è sospesa")).to_be_visible()
 
     decide(office, "Riattiva")
-    reload_until(office, status(office, "ATTIVO"))
+    at_work.reload_when(">ATTIVO<")
+    expect(status(office, "ATTIVO").first).to_be_visible()
     page.reload()
     expect(page.get_by_text("La casella è attiva")).to_be_visible()
 
     decide(office, "Cessa", "cancellazione dall'albo")
-    reload_until(office, status(office, "CESSATO"))
+    at_work.reload_when(">CESSATO<")
+    expect(status(office, "CESSATO").first).to_be_visible()
     expect(link(office, "Sospendi")).to_have_count(0)
     page.reload()
     expect(status(page, "CESSATO")).to_be_visible()
@@ -144,24 +134,24 @@ def test_the_office_decides(demo: Demo, person: Callable[..., Person]) -> None:
 
 
 def test_annulla(person: Callable[..., Person]) -> None:
-    office = person().sign_in("ordine.marche")
-    who = find_without_pec(office)
-    request_pec(office, who)
-    reload_until(office, status(office, "NON ATTIVO"))
+    at_work = person().let_in(OFFICE)
+    asked, office = errands.assign(at_work), at_work.page
+    office.goto(asked.request)
     link(office, "Annulla").click()
     button(office, "Annulla").click()
     expect(office.get_by_text("Indicare il motivo.").first).to_be_visible()
     office.get_by_label("Motivo").fill("richiesta per errore")
     button(office, "Annulla").click()
     expect(status(office, "ANNULLATO").first).to_be_visible()
-    open_member(office, who)
+    office.goto(asked.record)
     expect(link(office, "Richiedi PEC")).to_be_visible()
 
 
 def test_the_second_factor(demo: Demo, person: Callable[..., Person]) -> None:
     """Activated, used with a recovery code, and taken off again: the account is as it was."""
     someone = person()
-    page = someone.sign_in("RIFIUTATO")
+    page = someone.let_in("RIFIUTATO").page
+    page.goto("/")
     account = demo.account("RIFIUTATO")
     link(page, "Sicurezza").click()
     link(page, "Attiva").click()

@@ -42,7 +42,7 @@ def person_of(browser: Browser, demo: Demo) -> Iterator[Callable[[str], Person]]
         if who not in arrived:
             arrived[who] = Person(browser, demo)
             if who != VISITOR:
-                arrived[who].sign_in(who)
+                arrived[who].let_in(who)
             arrived[who].context.add_init_script(path=AXE)
         return arrived[who]
 

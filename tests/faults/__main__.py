@@ -16,6 +16,7 @@ from typing import Any
 from albo_pec import embedded
 from albo_pec.embedded.files import make_var
 from tests.faults import matrix, report
+from tests.sandbox_process import SandboxProcess
 
 # 36 rows of 7 kinds: with 40 members each, more than 10 000 operations.
 SIZE = 40
@@ -37,6 +38,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--lanes", type=int, default=3, help="quante righe insieme, ciascuna nel suo mondo")
     parser.add_argument("--part", help="N/M: solo una riga ogni M, a partire dalla N")
     parser.add_argument("--sample", action="store_true", help="una vita sola, con un guasto diverso a ogni passo")
+    parser.add_argument("--sandbox", nargs=2, metavar=("URL", "SMTP"), help="un gestore già in funzione, da svuotare")
     parser.add_argument("--json", type=Path, help="dove scrivere anche il risultato")
     options = parser.parse_args()
     if unknown := set(options.rows) - {row.id for row in matrix.rows()}:
@@ -75,7 +77,8 @@ def _alone(options: argparse.Namespace) -> int:
 
     part, _slash, parts = (options.part or "1/1").partition("/")
     name, limits = ("faults-sample", scene.SHORT) if options.sample else (f"faults-{part}", scene.LONG)
-    with scene.world(name, options.size, limits) as world:
+    provider = SandboxProcess(options.sandbox[0], int(options.sandbox[1])) if options.sandbox else None
+    with scene.world(name, options.size, limits, provider) as world:
         from tests.faults import run
 
         if options.sample:

@@ -25,7 +25,7 @@ from tests.sandbox_process import SandboxProcess, database_beside, start_sandbox
 READ_SECONDS = 2.5
 # Seconds for a call, an operation and a lease: short, so that an abandoned operation is soon taken up again, each well
 # below the next, and long enough for a whole batch at once; for a few operations less will do.
-LONG, SHORT = (READ_SECONDS, 3.5, 4.5), (1.5, 2.0, 2.5)
+LONG, SHORT = (READ_SECONDS, 3.5, 4.5), (1.0, 1.4, 1.8)
 SETTINGS = {
     "DJANGO_SETTINGS_MODULE": "albo_pec.settings",
     "DEBUG": "1",
@@ -99,8 +99,13 @@ class World:
 
 
 @contextmanager
-def world(name: str, size: int, limits: tuple[float, ...] = LONG) -> Iterator[World]:
-    """Have it all, for batches of ``size``, with Django set up for it in this process."""
+def world(
+    name: str, size: int, limits: tuple[float, ...] = LONG, provider: SandboxProcess | None = None
+) -> Iterator[World]:
+    """Have it all, for batches of ``size``, with Django set up for it in this process.
+
+    The provider's sandbox too, unless one is given, whose data are elsewhere.
+    """
     var = embedded.var_path() / name
     before = dict(os.environ)
     with embedded.servers() as outer:
@@ -111,7 +116,7 @@ def world(name: str, size: int, limits: tuple[float, ...] = LONG) -> Iterator[Wo
         try:
             with embedded.servers() as inner:
                 os.environ["DATABASE_URL"] = _empty_database(inner["DATABASE_URL"])
-                with _processes(var, provider_database, size, limits) as found:
+                with _sandbox(provider, provider_database) as there, _processes(var, there, size, limits) as found:
                     yield found
         finally:
             os.environ.clear()
@@ -119,23 +124,29 @@ def world(name: str, size: int, limits: tuple[float, ...] = LONG) -> Iterator[Wo
 
 
 @contextmanager
-def _processes(var: Path, provider_database: str, size: int, limits: tuple[float, ...]) -> Iterator[World]:
-    provider = start_sandbox(provider_database)
+def _sandbox(given: SandboxProcess | None, database: str) -> Iterator[SandboxProcess]:
+    provider = given or start_sandbox(database)
     try:
-        os.environ.update(SETTINGS | dict(zip(_LIMITS, map(str, limits), strict=True)))
-        os.environ["PROVIDER_CONCURRENCY"] = str(_WORKERS * size)
-        os.environ["ARUBA_BASE_URL"] = provider.url
-        os.environ["ARUBA_USERNAME"], os.environ["ARUBA_PASSWORD"] = provider.username, provider.password
-        os.environ["EMAIL_PORT"] = str(provider.smtp_port)
-        with closing(Stable()) as stable:  # gets ready while we migrate
-            _migrate()
-            found = World(var, provider, stable, Session(var))
-            try:
-                yield found
-            finally:
-                found.end_workers()
+        yield provider
     finally:
-        provider.stop()
+        if not given:
+            provider.stop()
+
+
+@contextmanager
+def _processes(var: Path, provider: SandboxProcess, size: int, limits: tuple[float, ...]) -> Iterator[World]:
+    os.environ.update(SETTINGS | dict(zip(_LIMITS, map(str, limits), strict=True)))
+    os.environ["PROVIDER_CONCURRENCY"] = str(_WORKERS * size)
+    os.environ["ARUBA_BASE_URL"] = provider.url
+    os.environ["ARUBA_USERNAME"], os.environ["ARUBA_PASSWORD"] = provider.username, provider.password
+    os.environ["EMAIL_PORT"] = str(provider.smtp_port)
+    with closing(Stable()) as stable:  # gets ready while we migrate
+        _migrate()
+        found = World(var, provider, stable, Session(var))
+        try:
+            yield found
+        finally:
+            found.end_workers()
 
 
 def _empty_database(url: str) -> str:

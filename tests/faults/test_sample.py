@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from tests.sandbox_process import SandboxProcess
+
 ROOT = Path(__file__).resolve().parents[2]
 MEMBERS = 4
 CELLS = {
@@ -22,10 +24,11 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, Any]:
+def found(tmp_path_factory: pytest.TempPathFactory, worker_id: str, sandbox: SandboxProcess) -> dict[str, Any]:
     """What came of the sample, which needs a process and servers of its own: it restarts PostgreSQL."""
     result = tmp_path_factory.mktemp("faults") / "result.json"
     command = [sys.executable, "-m", "tests.faults", "--sample", "--size", str(MEMBERS), "--json", str(result)]
+    command += ["--sandbox", sandbox.url, str(sandbox.smtp_port)]
     environment = os.environ | {"VAR": str(Path(os.environ["VAR"]) / f"sample-{worker_id}")}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     assert result.exists(), done.stderr

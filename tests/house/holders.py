@@ -1,29 +1,43 @@
 """Processes that hold the embedded servers, for tests that watch who starts them and who ends them."""
 
-import json
+import multiprocessing
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from multiprocessing.connection import Connection
 from pathlib import Path
 
-from albo_pec.embedded import processes
+from albo_pec import embedded
+from albo_pec.embedded import processes, session  # noqa: F401  (the sessions' is what takes long to import)
 from albo_pec.embedded.files import REPOSITORY, is_root
 from albo_pec.embedded.place import system_folder
 
-HOLD = """
-import json, sys
-from albo_pec import embedded
-try:
-    with embedded.servers() as urls:
-        print(json.dumps(urls), flush=True)
-        sys.stdin.read()
-except embedded.ServersError as error:
-    print(json.dumps({"error": str(error)}), flush=True)
-"""
+# A holder is forked from a process that has imported what it needs, which takes longer than starting the servers.
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["tests.house.holders"])
+
+
+def hold(line: Connection, variables: dict[str, str], umask: int, act: Callable[[], object]) -> None:
+    """What a holder does: say where the servers are, and leave when told to, or when nobody is there to tell."""
+    os.environ.clear()
+    os.environ.update(variables)
+    os.umask(umask)
+    os.chdir(REPOSITORY)
+    try:
+        with embedded.servers() as urls:
+            line.send(urls)
+            act()
+            with suppress(EOFError):
+                line.recv()
+    except embedded.ServersError as error:
+        line.send({"error": str(error)})
+
+
+def nothing() -> None:
+    """What most holders do meanwhile."""
 
 
 def clean_environment(var: Path, **more: str) -> dict[str, str]:
@@ -35,17 +49,12 @@ def clean_environment(var: Path, **more: str) -> dict[str, str]:
 class Holder:
     """A process inside `with embedded.servers()`, from its construction until it leaves or is killed."""
 
-    def __init__(self, var: Path, script: str = HOLD) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-c", script],
-            env=clean_environment(var),
-            cwd=REPOSITORY,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        self.said: dict[str, str] = json.loads(self.process.stdout.readline())
+    def __init__(self, var: Path, *, umask: int = 0o022, act: Callable[[], object] = nothing) -> None:
+        self._line, line = FORKS.Pipe()
+        self.process = FORKS.Process(target=hold, args=(line, clean_environment(var), umask, act), daemon=True)
+        self.process.start()
+        line.close()
+        self.said: dict[str, str] = self._line.recv()
 
     @property
     def database(self) -> str:
@@ -56,12 +65,14 @@ class Holder:
         return self.said["REDIS_URL"]
 
     def leave(self) -> None:
-        self.process.communicate("", timeout=30)
-        assert self.process.returncode == 0
+        self._line.close()
+        self.process.join(30)
+        assert self.process.exitcode == 0
 
     def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.communicate(timeout=30)
+        self.process.kill()
+        self.process.join(30)
+        self._line.close()
 
 
 def houses(var: Path) -> list[Path]:
@@ -75,7 +86,14 @@ def servers_of(var: Path) -> list[int]:
         for program, folder in (("postgres", house / "postgres" / "data"), ("valkey-server", house / "valkey")):
             for uid in {os.geteuid(), 65534}:
                 found += processes.strays(program, folder, uid)
-    return sorted(found)
+    # A process that PostgreSQL has just forked still has its command line.
+    return sorted(pid for pid in found if _parent(pid) not in found)
+
+
+def _parent(pid: int) -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    return 0
 
 
 def end_servers(var: Path) -> None:
@@ -91,8 +109,8 @@ def remove(var: Path) -> None:
         shutil.rmtree(system_folder(var), ignore_errors=True)
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 10.0, every: float = 0.02) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it did not come about in time"
-        time.sleep(0.02)
+        time.sleep(every)

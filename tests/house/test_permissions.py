@@ -36,7 +36,7 @@ def test_data_are_in_var_where_the_servers_can_reach_it(var: Path) -> None:
     assert not system_folder(var).exists()
 
 
-def test_under_a_closed_home_no_mode_changes(closed_var: Path) -> None:
+def test_under_a_closed_home_no_mode_changes_and_nothing_outlives_var(closed_var: Path) -> None:
     """As root the data go to one private folder of the system, since nobody could reach them; a user's stay in VAR."""
     make_var(closed_var)
     closed_var.chmod(0o700)
@@ -48,34 +48,18 @@ def test_under_a_closed_home_no_mode_changes(closed_var: Path) -> None:
     assert owners_and_modes(house / "postgres" / "data") == {house / "postgres" / "data": (expected_owner(), 0o700)}
     assert (closed_var / "postgres").exists() is not is_root()
     assert system_folder(closed_var).exists() is is_root()
-    holder.leave()
-
-
-def test_deleting_var_deletes_what_had_to_go_elsewhere(closed_var: Path) -> None:
-    first = Holder(closed_var)
-    before = servers_of(closed_var)
-    first.kill()  # its servers run on, and must be ended before their data are removed
-    marker = houses(closed_var)[is_root()] / "postgres" / "segno"
+    # Whoever deletes VAR also deletes what had to go elsewhere, and ends the servers that still run on it.
+    servers = servers_of(closed_var)
+    holder.kill()
+    marker = house / "postgres" / "segno"
     marker.touch()
     shutil.rmtree(closed_var)
     second = Holder(closed_var)
     assert not marker.exists()
-    assert not set(before) & set(servers_of(closed_var))
-    assert second.said["DATABASE_URL"] != first.said["DATABASE_URL"]
+    assert not set(servers) & set(servers_of(closed_var))
+    assert second.said["DATABASE_URL"] != holder.said["DATABASE_URL"]
     second.leave()
     assert servers_of(closed_var) == []
-
-
-def test_the_umask_does_not_close_the_servers_out(new_var: Path) -> None:
-    var = new_var
-    before = os.umask(0o077)
-    try:
-        holder = Holder(var)
-    finally:
-        os.umask(before)
-    assert holder.said.get("error") is None
-    assert (var / "postgres" / "data").exists()
-    holder.leave()
 
 
 def test_programs_out_of_reach_are_copied_for_root_alone(new_var: Path, monkeypatch: pytest.MonkeyPatch) -> None:

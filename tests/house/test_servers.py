@@ -20,7 +20,7 @@ from redis.retry import Retry
 
 from albo_pec import embedded
 from albo_pec.embedded.files import REPOSITORY, read_json
-from tests.house.holders import HOLD, Holder, clean_environment, servers_of, wait_until
+from tests.house.holders import Holder, clean_environment, servers_of, wait_until
 
 
 def answers(holder: Holder) -> bool:
@@ -216,9 +216,10 @@ def stranger(port: int) -> Iterator[None]:
         thread.join()
 
 
-def test_a_path_with_spaces_longer_than_any_socket_may_have(awkward_var: Path) -> None:
-    holder = Holder(awkward_var)
+def test_a_path_with_spaces_longer_than_any_socket_may_have_made_under_any_umask(awkward_var: Path) -> None:
+    holder = Holder(awkward_var, umask=0o077)  # none of the new folders may close the servers out
     assert answers(holder)
+    assert (awkward_var / "postgres" / "data").exists()
     holder.leave()
     assert servers_of(awkward_var) == []
 
@@ -243,24 +244,22 @@ def test_deleting_var_under_running_servers_starts_afresh(spare_var: Path) -> No
     assert holder.said != killed.said
     assert answers(holder)
     wait_until(lambda: not set(before) & set(servers_of(var)))
+    shutil.rmtree(var)  # and under a holder, who still ends its servers
     holder.leave()
     assert servers_of(var) == []
 
 
-def test_deleting_var_under_a_holder_still_ends_its_servers(spare_var: Path) -> None:
-    var = spare_var
-    holder = Holder(var)
-    shutil.rmtree(var)
-    holder.leave()
-    assert servers_of(var) == []
+def fork() -> None:
+    """Have a child that unwinds our stack at once."""
+    if child := os.fork():
+        os.waitpid(child, 0)
+    else:
+        raise SystemExit
 
 
 def test_a_forked_child_ends_nothing(var: Path) -> None:
-    script = HOLD.replace(
-        "sys.stdin.read()",
-        "import os\n        child = os.fork()\n        if child: os.waitpid(child, 0); sys.stdin.read()",
-    )
-    holder = Holder(var, script)
+    holder = Holder(var, act=fork)
+    assert holder.process.pid
     wait_until(lambda: not children_of(holder.process.pid) - set(servers_of(var)))
     assert answers(holder)
     holder.leave()
@@ -281,20 +280,29 @@ def test_a_copied_var_has_servers_of_its_own(var: Path, spare_var: Path) -> None
     assert servers_of(spare_var) == []
 
 
-def test_data_of_another_version_are_left_alone(spare_var: Path) -> None:
-    var = spare_var
+@contextmanager
+def spoilt(file: Path, text: str) -> Iterator[None]:
+    """A file of the data that says something else for a while."""
+    kept = file.read_bytes()
+    file.write_text(text)
+    try:
+        yield
+    finally:
+        file.write_bytes(kept)
+
+
+def test_data_of_another_version_are_left_alone(var: Path) -> None:
     version = var / "postgres" / "data" / "PG_VERSION"
-    version.write_text("17\n")
-    said = Holder(var).said["error"]
+    with spoilt(version, "17\n"):
+        said = Holder(var).said["error"]
+        assert version.read_text() == "17\n"
     assert "PostgreSQL 17" in said
     assert servers_of(var) == []
-    assert version.read_text() == "17\n"
 
 
-def test_a_server_that_cannot_start_says_why(spare_var: Path) -> None:
-    var = spare_var
-    (var / "postgres" / "data" / "postgresql.conf").write_text("shared_buffers = molti\n")
-    said = Holder(var).said["error"]
+def test_a_server_that_cannot_start_says_why(var: Path) -> None:
+    with spoilt(var / "postgres" / "data" / "postgresql.conf", "shared_buffers = molti\n"):
+        said = Holder(var).said["error"]
     assert "PostgreSQL non è partito" in said
     assert "shared_buffers" in said
     assert servers_of(var) == []

@@ -82,15 +82,18 @@ def test_killed_half_way_leaves_nothing(marche: None) -> None:
         cursor.execute("LOCK TABLE audit_logentry IN ACCESS EXCLUSIVE MODE")
         process = start(REGISTER, "--ordine", "marche")
         deadline = time.monotonic() + 30
-        waiting = 0
+        waiting = None
         while not waiting:
             assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.05)
-            cursor.execute("SELECT count(*) FROM pg_locks WHERE relation = 'audit_logentry'::regclass AND NOT granted")
-            waiting = cursor.fetchone()[0]
+            cursor.execute("SELECT pid FROM pg_locks WHERE relation = 'audit_logentry'::regclass AND NOT granted")
+            waiting = cursor.fetchone()
         process.kill()
         process.communicate()
+    with connection.cursor() as cursor:
+        while cursor.execute("SELECT FROM pg_stat_activity WHERE pid = %s", waiting).fetchone() is not None:
+            assert time.monotonic() < deadline  # PostgreSQL has yet to notice
     assert not Member.objects.exists()
     assert not Enrolment.objects.exists()
     assert not LogEntry.objects.exists()

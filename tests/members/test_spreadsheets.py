@@ -51,9 +51,9 @@ def test_encodings_and_delimiters(encoding: str, delimiter: str) -> None:
 
 
 def test_the_whole_file_decides_the_encoding() -> None:
-    plain = "Cognome;Nome\n" + "Rossi;Mario\n" * 100_000
-    assert read((plain + "Müller;Zoë\n").encode("cp1252"))[2][-1] == (100_002, ["Müller", "Zoë"])
-    assert read((plain + "Müller;Zoë\n").encode())[2][-1] == (100_002, ["Müller", "Zoë"])
+    plain = "Cognome;Nome\n" + f"Rossi;{'Mario ' * 500}\n" * 1_000
+    assert read((plain + "Müller;Zoë\n").encode("cp1252"))[2][-1] == (1_002, ["Müller", "Zoë"])
+    assert read((plain + "Müller;Zoë\n").encode())[2][-1] == (1_002, ["Müller", "Zoë"])
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
@@ -166,10 +166,10 @@ def test_paths_that_lead_nowhere(path: str, tmp_path: Path) -> None:
 
 def test_rows_are_not_kept(tmp_path: Path) -> None:
     path = tmp_path / "grande.csv"
-    path.write_text("Cognome;Nome\n" + "Rossi;Mario Rossi di Ancona\n" * 80_000)
+    path.write_text("Cognome;Nome\n" + f"Rossi;{'Mario ' * 500}\n" * 4_000)
     tracemalloc.start()
     with read_table(path) as table:
-        assert sum(1 for _ in table.rows) == 80_000
+        assert sum(1 for _ in table.rows) == 4_000
     assert tracemalloc.get_traced_memory()[1] < 4 * 2**20
     tracemalloc.stop()
 
@@ -185,10 +185,13 @@ def test_any_bytes_are_a_table_or_a_sentence(data: bytes) -> None:
         assert all(isinstance(cell, str) for _number, cells in rows for cell in cells)
 
 
+WHOLE = workbook([["a", "b"], [1, date(2020, 1, 1)]])
+
+
 @settings(deadline=None)
 @given(st.integers(0, 2000), st.binary(min_size=1, max_size=4))
 def test_any_damage_to_a_workbook_is_a_table_or_a_sentence(position: int, damage: bytes) -> None:
-    data = bytearray(workbook([["a", "b"], [1, date(2020, 1, 1)]]))
+    data = bytearray(WHOLE)
     data[position : position + len(damage)] = damage
     with contextlib.suppress(UnreadableFile):
         read(bytes(data))

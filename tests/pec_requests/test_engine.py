@@ -12,8 +12,8 @@ from django.utils import timezone
 from post_office.models import Email
 
 from audit.models import LogEntry
-from pec_requests import health, lifecycle, operations, passwords
-from pec_requests.models import PecRequest, ProviderHealth, ProviderOperation, ReservedAddress
+from pec_requests import health, lifecycle, operations, passwords, shares
+from pec_requests.models import PecRequest, ProviderHealth, ProviderOperation, ReservedAddress, WorkerShare
 from pec_requests.performing import Done, perform
 from pec_requests.provider import Holder, UnknownOutcome, provider, reset
 from pec_requests.settling import settle
@@ -203,6 +203,17 @@ def test_a_worker_killed_after_creating_does_not_create_again(
     work()
     assert fresh(pec).status == "ATTIVO"
     assert aruba.calls()["activate"] == {pec.address: 1}
+
+
+def test_while_others_have_every_slot_a_worker_waits(
+    pec: PecRequest, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shares, "_RENEWED_AFTER", 0.02)
+    ends = timezone.now() + timedelta(seconds=0.5)
+    WorkerShare.objects.create(worker="morto", slots=10, ends_at=ends)
+    work()
+    assert fresh(pec).status == "NON_ATTIVO"
+    assert last(pec).claimed_at >= ends
 
 
 def test_who_lost_the_claim_settles_nothing(pec: PecRequest, aruba: SandboxProcess) -> None:

@@ -386,5 +386,5 @@ def test_any_sequence_of_acts_stays_in_the_table(at_once: None, beginning: str) 
     # Each example is undone at its end.
     run_state_machine_as_test(
         lambda: Machine(members, domain, tuple(beginning.split())),
-        settings=settings(max_examples=6, stateful_step_count=20, deadline=None),
+        settings=settings(max_examples=3, stateful_step_count=20, deadline=None),
     )

@@ -138,8 +138,7 @@ def test_faults_of_a_change(
     assert caught.value.outage == outage
     if kind == "rate_limit":
         assert caught.value.retry_after == value
-    if kind != "latency":  # there it comes later
-        assert (aruba.find(ADDRESS) is not None) == done
+    assert (aruba.find(ADDRESS) is not None) == done
 
 
 @pytest.mark.parametrize("kind", ["drop_before", "drop_after", "garbage", "partial", "rate_limit"])

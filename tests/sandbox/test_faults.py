@@ -90,6 +90,18 @@ def test_a_held_call_goes_on_when_the_faults_are_cleared(partner: Partner) -> No
         ok(answer.result(10))
 
 
+def test_what_was_delayed_is_done_once_the_faults_are_cleared(partner: Partner) -> None:
+    partner.owner()
+    partner.sandbox.fault("create", "latency", 300, times=1)
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(partner.post, ACCOUNTS, account_data())
+        while partner.sandbox.faults_left():
+            assert not answer.done()
+        partner.sandbox.clear_faults()
+        assert partner.sandbox.calls()["create"] == {NAME: 1}
+        ok(answer.result(10))
+
+
 def test_rate_limit_says_when_to_come_back(partner: Partner) -> None:
     partner.sandbox.fault("search", "rate_limit", 7)
     answer = partner.post(f"{ACCOUNTS}/search")
