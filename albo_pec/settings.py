@@ -246,6 +246,8 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = False
+# Also with DEBUG, where it would be 0: every page would ask for each of its files again.
+WHITENOISE_MAX_AGE = 60
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # --- Browser-side protection ------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browser.demo import Demo
+from tests.browser.demo import Demo, link_in
 from tests.browser.looking import DESK, Watch, examine
 from tests.house.holders import wait_until
 
@@ -93,15 +93,9 @@ class Person:
         page.get_by_role("button", name="Salva").click()
 
     def open_mail(self, to: str, subject: str, address: str, *, before: int = 0) -> Page:
-        """Wait for a mail as a program would, then open it in a tab and follow the link to this address in it."""
-        self.demo.mail(to, subject, before=before)
+        """Wait for a mail and follow, in a new tab, the link to this address in it, as a mail program does."""
         page = self.new_page()
-        page.goto(self.demo.mail_page)
-        page.get_by_label("Destinatario").fill(to)
-        button(page, "FILTRA").click()
-        page.get_by_role("link", name=subject).first.click()
-        expect(page.get_by_role("heading", level=1)).to_contain_text(subject)
-        page.get_by_role("link", name=address).first.click()
+        page.goto(link_in(self.demo.mail(to, subject, before=before), address))
         return page
 
     def leave(self) -> None:
