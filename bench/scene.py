@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.db import connection
+from django.db.models import Model
 from django.db.models.functions import Now
 
 from audit.actors import Actor
@@ -63,6 +64,28 @@ def requested(number: int, after: int = 0) -> list[int]:
     outcome = lifecycle.request_pec(members(number, after), PecDomain.objects.get(name="tsrm.org"), BENCH)
     assert not outcome.refused, outcome.refused[0][1]
     return [r.pk for r in outcome.created]
+
+
+def queued(number: int) -> None:
+    """That many creations that wait: one asked for as ever, and the others copied from it in the database."""
+    requested(1)
+    member = _copies(Member, f"generate_series(2, {number}) AS source(n)", tax_code="'BNCQ' || lpad(n::text, 12, '0')")
+    address = "'nome.cognome' || source.id || '@tsrm.org'"
+    made = {"member_id": "source.id", "address": address, "public_id": "gen_random_uuid()"}
+    request = _copies(PecRequest, f"members_member AS source WHERE source.id > {member}", **made)
+    asked = {"request_id": "source.id", "address": "source.address"}
+    _copies(ProviderOperation, f"pec_requests_pecrequest AS source WHERE source.id > {request}", **asked)
+
+
+def _copies(model: type[Model], source: str, **changes: str) -> int:
+    """Copy the only row of a model for each row of ``source``, but for these columns; return its primary key."""
+    table, pk = model._meta.db_table, int(model._default_manager.get().pk)
+    columns = [field.column for field in model._meta.concrete_fields if not field.primary_key]
+    values = ", ".join(changes.get(column, f"template.{column}") for column in columns)
+    with connection.cursor() as cursor:
+        template = f"(SELECT * FROM {table} WHERE id = {pk}) AS template"
+        cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM {template}, {source}")
+    return pk
 
 
 def accepted(number: int, after: int = 0) -> list[int]:

@@ -46,12 +46,13 @@ def run(the_provider: Provider | None = None) -> int:
 
 
 def _keep_full(calls: Calls, share: Share, in_turn: bool) -> None:
-    """Claim what can start now, and three times as much ahead, so that no slot waits for the database."""
+    """Claim what can start now, then three times as much ahead, so that no slot waits for the database."""
     calls.allow(share.useful_slots, share.rate, share.ends)
-    wanted = 4 * share.useful_slots - calls.in_hand
-    if in_turn and wanted > 0:
-        begin_by = time.monotonic() + settings.OPERATION_LEASE_SECONDS - settings.PROVIDER_OPERATION_SECONDS
-        calls.start(operations.claim(wanted, worker_name()), begin_by)
+    for times in (1, 4):
+        wanted = times * share.useful_slots - calls.in_hand
+        if in_turn and wanted > 0:
+            begin_by = time.monotonic() + settings.OPERATION_LEASE_SECONDS - settings.PROVIDER_OPERATION_SECONDS
+            calls.start(operations.claim(wanted, worker_name()), begin_by)
 
 
 def _settle(calls: Calls) -> int:

@@ -1,16 +1,16 @@
-"""A provider on an invented address, its answers given by each test."""
+"""A provider on an address of this machine, its answers given by each test."""
 
 from collections.abc import Iterator
 from itertools import count
 
 import pytest
-import responses
 
 from pec_requests.provider import Mailbox, Provider
 from pec_requests.provider.aruba import ArubaProvider
 from pec_requests.provider.session import Limits, Transport
 from pec_requests.provider.tokens import TokenStore
-from tests.provider.examples import BASE, TOKEN_PATH, envelope, token_data
+from tests.provider.examples import TOKEN_PATH, envelope, token_data
+from tests.provider.wire import Wire
 
 PASSWORD = "molto-segreta"
 LIMITS = Limits(connect=2.0, read=2.0, operation=10.0, connections=50)
@@ -33,14 +33,15 @@ def every_mailbox(provider: Provider, size: int = 200) -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def wire() -> Iterator[responses.RequestsMock]:
-    """Canned answers, a token among them; a call without an answer is a refused connection."""
-    with responses.RequestsMock(assert_all_requests_are_fired=False) as mock:
-        mock.post(BASE + TOKEN_PATH, json=envelope(token_data()))
-        yield mock
+def wire() -> Iterator[Wire]:
+    """Canned answers, a token among them; a call without an answer is a broken connection."""
+    server = Wire()
+    server.post(TOKEN_PATH, json=envelope(token_data()))
+    yield server
+    server.close()
 
 
 @pytest.fixture
-def aruba() -> ArubaProvider:
+def aruba(wire: Wire) -> ArubaProvider:
     """The provider whose answers ``wire`` gives."""
-    return make_provider(BASE)
+    return make_provider(wire.url)

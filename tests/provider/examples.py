@@ -4,7 +4,6 @@ from typing import Any
 
 from pec_requests.provider import Holder
 
-BASE = "https://gestore.example"
 TOKEN_PATH = "/service/public/auth/v2/token"
 REFRESH_PATH = "/service/public/auth/v2/refresh"
 OWNERS = "/service/public/partner/pec/v2/owners"

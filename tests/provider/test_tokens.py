@@ -1,23 +1,20 @@
 """The token: got once, renewed in time, replaced when refused."""
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from time import sleep
 from typing import Any
 
 import pytest
-import responses
-from requests import PreparedRequest
 
 from pec_requests.provider import Misconfigured, Temporary
 from pec_requests.provider import tokens as tokens_module
 from pec_requests.provider.aruba import ArubaProvider
-from tests.provider.conftest import PASSWORD, make_provider
-from tests.provider.examples import ACCOUNTS, ADDRESS, BASE, REFRESH_PATH, TOKEN_PATH, account, envelope, token_data
+from tests.provider.conftest import PASSWORD
+from tests.provider.examples import ACCOUNTS, ADDRESS, REFRESH_PATH, TOKEN_PATH, account, envelope, token_data
+from tests.provider.wire import Call, Reply, Wire, in_json
 
-INFO = f"{BASE}{ACCOUNTS}/info"
-Reply = tuple[int, dict[str, str], str]
+INFO = f"{ACCOUNTS}/info"
 
 
 class Clock:
@@ -33,37 +30,35 @@ class Clock:
 class Issuer:
     """An imagined provider that counts what it was asked and accepts its latest token alone."""
 
-    def __init__(self, wire: responses.RequestsMock) -> None:
+    def __init__(self, wire: Wire) -> None:
         self.asked: list[tuple[str, Any]] = []
         self.token_status = self.refresh_status = 200
         self.latency = 0.0
         self.accepts: Callable[[str], bool] = lambda token: token == f"token-{len(self.asked)}"
-        wire.upsert(responses.POST, BASE + TOKEN_PATH)
-        wire.remove(responses.POST, BASE + TOKEN_PATH)
-        wire.add_callback(responses.POST, BASE + TOKEN_PATH, self._token)
-        wire.add_callback(responses.POST, BASE + REFRESH_PATH, self._refresh)
-        wire.add_callback(responses.POST, INFO, self._info)
+        wire.answer_with(TOKEN_PATH, self._token)
+        wire.answer_with(REFRESH_PATH, self._refresh)
+        wire.answer_with(INFO, self._info)
 
-    def _token(self, request: PreparedRequest) -> Reply:
-        return self._issue("token", request, self.token_status)
+    def _token(self, call: Call) -> Reply:
+        return self._issue("token", call, self.token_status)
 
-    def _refresh(self, request: PreparedRequest) -> Reply:
-        return self._issue("refresh", request, self.refresh_status)
+    def _refresh(self, call: Call) -> Reply:
+        return self._issue("refresh", call, self.refresh_status)
 
-    def _issue(self, call: str, request: PreparedRequest, status: int) -> Reply:
+    def _issue(self, name: str, call: Call, status: int) -> Reply:
         sleep(self.latency)
-        self.asked.append((call, json.loads(request.body or b"")))
+        self.asked.append((name, call.json))
         number = len(self.asked)
         data = token_data(f"token-{number}", f"refresh-{number}") if status == 200 else None
-        return status, {}, json.dumps(envelope(data))
+        return in_json(envelope(data), status=status)
 
-    def _info(self, request: PreparedRequest) -> Reply:
-        known = self.accepts(request.headers["Authorization"].removeprefix("Bearer "))
-        return (200, {}, json.dumps(envelope(account()))) if known else (401, {}, json.dumps(envelope(None)))
+    def _info(self, call: Call) -> Reply:
+        known = self.accepts(call.headers["Authorization"].removeprefix("Bearer "))
+        return in_json(envelope(account())) if known else in_json(envelope(None), status=401)
 
     @property
     def calls(self) -> list[str]:
-        return [call for call, _ in self.asked]
+        return [name for name, _ in self.asked]
 
 
 @pytest.fixture
@@ -74,7 +69,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.fixture
-def issuer(wire: responses.RequestsMock) -> Issuer:
+def issuer(wire: Wire) -> Issuer:
     return Issuer(wire)
 
 
@@ -126,12 +121,12 @@ def test_revoked_token_is_replaced_from_the_credentials_and_the_call_repeated_on
     assert issuer.calls == ["token", "token"]
 
 
-def test_fresh_token_refused(issuer: Issuer, aruba: ArubaProvider, wire: responses.RequestsMock) -> None:
+def test_fresh_token_refused(issuer: Issuer, aruba: ArubaProvider, wire: Wire) -> None:
     issuer.accepts = lambda token: False
     with pytest.raises(Misconfigured):
         aruba.find(ADDRESS)
     assert issuer.calls == ["token", "token"]
-    assert wire.assert_call_count(INFO, 2)
+    assert [call.path for call in wire.calls].count(INFO) == 2
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404])
@@ -153,8 +148,7 @@ def test_no_token_for_now(issuer: Issuer, aruba: ArubaProvider, status: int) -> 
     assert aruba.find(ADDRESS)
 
 
-def test_no_credentials_set(wire: responses.RequestsMock) -> None:
-    aruba = make_provider(BASE)
+def test_no_credentials_set(wire: Wire, aruba: ArubaProvider) -> None:
     aruba._tokens._username = ""
     with pytest.raises(Misconfigured):
         aruba.find(ADDRESS)
@@ -162,8 +156,8 @@ def test_no_credentials_set(wire: responses.RequestsMock) -> None:
 
 
 @pytest.mark.parametrize("data", [{}, token_data(seconds=0), token_data(access=""), token_data(access="a\r\nb")])
-def test_unusable_token(wire: responses.RequestsMock, aruba: ArubaProvider, data: dict[str, Any]) -> None:
-    wire.replace(responses.POST, BASE + TOKEN_PATH, json=envelope(data))
+def test_unusable_token(wire: Wire, aruba: ArubaProvider, data: dict[str, Any]) -> None:
+    wire.post(TOKEN_PATH, json=envelope(data))
     with pytest.raises(Temporary):
         aruba.find(ADDRESS)
 
