@@ -16,8 +16,9 @@ from pec_requests.models import ProviderHealth
 
 State = ProviderHealth.State
 _PROCESS = Actor.process("worker")
-# While an outage or a stop lasts, the pause doubles up to this many seconds.
-_LONGEST_PAUSE = 300.0
+# While an outage or a stop lasts, the pause doubles up to this many seconds: one call a minute asks little of a provider
+# that is coming back, but credentials refused again and again may be locked.
+_LONGEST_PAUSE = {State.OPEN: 60.0, State.STOPPED: 300.0}
 
 
 def current() -> ProviderHealth:
@@ -93,7 +94,7 @@ def stop(reason: str) -> bool:
 
 
 def _pause(row: ProviderHealth, state: State, reason: str, doublings: int) -> None:
-    seconds = min(settings.BREAKER_SECONDS * 2 ** min(doublings, 10), _LONGEST_PAUSE)
+    seconds = min(settings.BREAKER_SECONDS * 2 ** min(doublings, 10), _LONGEST_PAUSE[state])
     changed = row.state != state
     ProviderHealth.objects.filter(pk=1).update(
         state=state,

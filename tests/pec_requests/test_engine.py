@@ -174,6 +174,15 @@ def test_an_outage_opens_the_breaker_and_burns_no_attempt(
     assert fresh(pec).status == "NON_ATTIVO"
 
 
+@pytest.mark.django_db
+def test_during_a_long_outage_somebody_looks_every_minute(settings: Any) -> None:
+    settings.BREAKER_SECONDS = 15
+    for _time in range(settings.BREAKER_THRESHOLD + 12):
+        health.failed("Il gestore non risponde.", probe=True)
+    pause = health.current().open_until - timezone.now()  # type: ignore[operator]
+    assert 58 < pause.total_seconds() <= 60
+
+
 def test_wrong_credentials_stop_the_queue_with_one_alarm(
     pec: PecRequest, work: Work, aruba: SandboxProcess, settings: Any
 ) -> None:
