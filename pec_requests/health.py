@@ -16,8 +16,8 @@ from pec_requests.models import ProviderHealth
 
 State = ProviderHealth.State
 _PROCESS = Actor.process("worker")
-# While an outage or a stop lasts, the pause doubles up to this many seconds: one call a minute asks little of a provider
-# that is coming back, but credentials refused again and again may be locked.
+# While an outage or a stop lasts, the pause doubles up to this many seconds: one call a minute asks little of somebody
+# who is coming back, but credentials refused again and again may be locked.
 _LONGEST_PAUSE = {State.OPEN: 60.0, State.STOPPED: 300.0}
 
 
