@@ -61,10 +61,10 @@ def _against_bare(report: Report, *, calls: int, latency: float, slots: int, bou
 def creations(report: Report) -> None:
     """Creations in bulk, three calls each where the holder is known already."""
     scene.clear()
-    scene.requested(2000)
+    scene.requested(4000)
     with scene.stub(0.1) as url:
         ours = _run([_worker(url, 50)])[0]
-    report.at_least("creations at 100 ms, 50 at once: calls, against the bound", 3 * 2000 / ours["seconds"] / 500, 0.9)
+    report.at_least("creations at 100 ms, 50 at once: calls, against the bound", 3 * 4000 / ours["seconds"] / 500, 0.9)
 
 
 def two_hosts(report: Report) -> None:
