@@ -155,7 +155,13 @@ def _close(claim: Claim, provider: Provider) -> Outcome:
         if request.is_live:
             raise Refused(_("Presso il gestore la casella %(name)s ha un altro titolare.") % {"name": request.address})
         return Done()
-    provider.close(request.address)
+    try:
+        provider.close(request.address)
+    except Refused:
+        # An earlier try may have come through between the two calls.
+        mailbox = provider.find(request.address)
+        if mailbox is not None and not mailbox.closing:
+            raise
     return Done()
 
 

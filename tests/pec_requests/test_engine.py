@@ -76,6 +76,21 @@ def test_what_staff_decide_happens_when_the_provider_confirms(
     assert fresh(active).status == status
 
 
+def test_a_closing_that_an_earlier_try_had_after_all_is_no_refusal(
+    active: PecRequest, aruba: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The earlier call comes through after we have looked and before we call: the second is refused."""
+    real = provider()
+    monkeypatch.setattr(
+        real, "close", lambda address: (type(real).close(real, address), type(real).close(real, address))
+    )
+    lifecycle.decide([active.pk], "close", STAFF, reason="x")
+    claim = operations.claim(1, "here")[0]
+    settle(claim, perform(claim, real))
+    assert fresh(active).status == "CESSATO"
+    assert aruba.calls()["cancellation"] == {active.address: 1}
+
+
 def test_refusing_closes_the_mailbox_at_the_provider(pec: PecRequest, work: Work, aruba: SandboxProcess) -> None:
     work()
     lifecycle.decide([pec.pk], "refuse", STAFF)
