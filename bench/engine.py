@@ -39,6 +39,7 @@ def _against_bare(report: Report, *, calls: int, latency: float, slots: int, bou
         bare = _run([Runner("bench.bare", url, str(calls), str(slots))])[0]
         scene.clear()
         scene.accepted(calls)
+        scene.tidy()
         _forget_messages()
         before = scene.database_cpu()
         ours = _run([_worker(url, slots)])[0]

@@ -36,21 +36,21 @@ def trouble() -> ProviderHealth | None:
     return ProviderHealth.objects.filter(pk=1).exclude(state=State.CLOSED).first()
 
 
-def allowance(limit: int) -> int:
-    """How many operations may start now: ``limit`` in health, one to probe when a pause is over, else none.
+def allowance(limit: int) -> tuple[int, bool]:
+    """How many operations may start now, and whether as a probe: ``limit`` in health, one when a pause is over, else 0.
 
     In the transaction of the claim: the lock on the row keeps a second worker from probing as well.
     """
     if current().state == State.CLOSED:
-        return limit
-    probe = ProviderHealth.objects.select_for_update(skip_locked=True).filter(pk=1, open_until__lte=Now()).first()
-    return 1 if probe else 0
+        return limit, False
+    due = ProviderHealth.objects.select_for_update(skip_locked=True).filter(pk=1, open_until__lte=Now()).first()
+    return (1, True) if due else (0, False)
 
 
-def probing() -> bool:
-    """Operations were claimed: whether that is a probe; then nobody else tries before its lease is over."""
+def probing() -> None:
+    """A probe was claimed: nobody else tries before its lease is over."""
     lease = datetime.timedelta(seconds=settings.OPERATION_LEASE_SECONDS)
-    return bool(ProviderHealth.objects.filter(pk=1).exclude(state=State.CLOSED).update(open_until=Now() + lease))
+    ProviderHealth.objects.filter(pk=1).update(open_until=Now() + lease)
 
 
 def succeeded() -> None:
