@@ -156,8 +156,9 @@ ARUBA_RENEWAL_YEARS = env.int("ARUBA_RENEWAL_YEARS", default=1)
 WEBMAIL_URL = env("WEBMAIL_URL", default="https://webmail.pec.it/")
 PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=3.05)
 PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=20.0)
-# A worker's turn: then it lets other tasks, and a request to end, come between.
-WORKER_TURN_SECONDS = env.float("WORKER_TURN_SECONDS", default=20.0)
+# A worker's turn: then it lets other tasks, and a request to end, come between. Each new one costs half a second of
+# slots that empty and fill again.
+WORKER_TURN_SECONDS = env.float("WORKER_TURN_SECONDS", default=60.0)
 # Calls at once, and calls a second (0: no limit), of all workers of all hosts together: the partner account is one.
 PROVIDER_CONCURRENCY = env.int("PROVIDER_CONCURRENCY", default=10)
 PROVIDER_RATE = env.float("PROVIDER_RATE", default=0.0)
