@@ -34,18 +34,13 @@ def throughput(report: Report) -> None:
 
 
 def _against_bare(report: Report, *, calls: int, latency: float, slots: int, bound: float) -> float:
+    """Calls a second. Measured again, twice at most, while the machine is so busy that bare threads miss the bound."""
     limit = slots / latency
-    with scene.stub(latency) as url:
-        bare = _run([Runner("bench.bare", url, str(calls), str(slots))])[0]
-        scene.clear()
-        scene.accepted(calls)
-        scene.tidy()
-        _forget_messages()
-        before = scene.database_cpu()
-        ours = _run([_worker(url, slots)])[0]
-        database = scene.database_cpu() - before
-    assert ours["settled"] == calls == PecRequest.objects.filter(status=Status.ATTIVO).count()
-    ours_rate, bare_rate = calls / ours["seconds"], calls / bare["seconds"]
+    for _time in range(3):
+        bare, ours, database = _bare_and_ours(calls, latency, slots)
+        ours_rate, bare_rate = calls / ours["seconds"], calls / bare["seconds"]
+        if bare_rate / limit >= (1 + bound) / 2:
+            break
     report.fact(f"{latency * 1000:.0f} ms, {slots} at once: calls/s, bare and ours", f"{bare_rate:.0f} {ours_rate:.0f}")
     report.at_least("  ours, against the bound", ours_rate / limit, bound)
     report.at_least("  ours, against the bare loop", ours_rate / bare_rate, 0.95)
@@ -57,6 +52,21 @@ def _against_bare(report: Report, *, calls: int, latency: float, slots: int, bou
     report.at_most("  CPU a call, against the bare loop", cpu / bare_cpu, 1.5)
     report.at_most("  messages per operation", _messages() / calls, 0.05)
     return ours_rate
+
+
+def _bare_and_ours(calls: int, latency: float, slots: int) -> tuple[dict[str, float], dict[str, float], float]:
+    """The figures of both, one after the other, and the CPU seconds of PostgreSQL for ours."""
+    with scene.stub(latency) as url:
+        bare = _run([Runner("bench.bare", url, str(calls), str(slots))])[0]
+        scene.clear()
+        scene.accepted(calls)
+        scene.tidy()
+        _forget_messages()
+        before = scene.database_cpu()
+        ours = _run([_worker(url, slots)])[0]
+        database = scene.database_cpu() - before
+    assert ours["settled"] == calls == PecRequest.objects.filter(status=Status.ATTIVO).count()
+    return bare, ours, database
 
 
 def creations(report: Report) -> None:
