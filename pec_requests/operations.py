@@ -106,7 +106,7 @@ def claim(limit: int, worker: str) -> list[Claim]:
             rows = {pk: (token, look_first) for pk, token, look_first in cursor.fetchall()}
         if rows and probe:
             health.probing()
-    return [Claim(operation, *rows[operation.pk], probe) for operation in _claimed(rows)]
+        return [Claim(operation, *rows[operation.pk], probe) for operation in _claimed(rows)]
 
 
 def _claimed(ids: Iterable[int]) -> QuerySet[ProviderOperation]:
