@@ -201,6 +201,11 @@ POST_OFFICE = {
 # --- Who comes in -----------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "members.User"
 AUTHENTICATION_BACKENDS = ["members.authentication.PortalBackend"]
+# The second for passwords from before the first: they are kept anew when their owners come in.
+PASSWORD_HASHERS = [
+    "members.password_hashing.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "NumericPasswordValidator")

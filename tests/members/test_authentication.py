@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth import authenticate
-from django.contrib.auth.hashers import MD5PasswordHasher
-from django.test import Client
+from django.contrib.auth.hashers import MD5PasswordHasher, PBKDF2PasswordHasher, make_password
+from django.test import Client, override_settings
 from django.urls import reverse
 
+from albo_pec import settings as project_settings
 from audit.models import LogEntry
 from members.models import StaffRole, User
 from tests.factories import PASSWORD, MemberFactory, OrdineFactory, UserFactory, staff
@@ -29,6 +30,17 @@ def test_a_codice_fiscale_in_any_spelling() -> None:
 
 def test_the_password_counts() -> None:
     assert enter(MemberFactory().tax_code, "un'altra") is None
+
+
+def test_passwords_are_kept_by_argon2_and_old_ones_are_kept_anew() -> None:
+    member = MemberFactory()
+    member.user.password = make_password(PASSWORD, hasher=PBKDF2PasswordHasher())
+    member.user.save()
+    with override_settings(PASSWORD_HASHERS=project_settings.PASSWORD_HASHERS):
+        assert enter(member.tax_code) == member.user
+        member.user.refresh_from_db()
+        assert member.user.password.startswith("argon2$argon2id$v=19$m=19456,t=2,p=1$")
+        assert enter(member.tax_code) == member.user
 
 
 def test_an_email_that_one_person_has() -> None:
