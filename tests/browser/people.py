@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cached_property
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
@@ -28,7 +29,11 @@ class Person:
         )
         self.context.set_default_timeout(PATIENCE)
         self._watches: list[Watch] = []
-        self.page = self.new_page()
+
+    @cached_property
+    def page(self) -> Page:
+        """Opened when first looked at: it costs as much as ten requests, and some people only send requests."""
+        return self.new_page()
 
     def new_page(self) -> Page:
         page = self.context.new_page()

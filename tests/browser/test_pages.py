@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -35,20 +36,24 @@ def test_every_address_is_visited_or_no_page() -> None:
 
 @pytest.fixture(scope="module")
 def person_of(browser: Browser, demo: Demo) -> Iterator[Callable[[str], Person]]:
-    """The same person all through, signed in once."""
-    arrived: dict[str, Person] = {}
+    """Everybody at one browser, one after the other, each with the cookies they left it with."""
+    person, cookies, here = Person(browser, demo), {VISITOR: list[Any]()}, VISITOR
+    person.context.add_init_script(path=AXE)
 
     def find(who: str) -> Person:
-        if who not in arrived:
-            arrived[who] = Person(browser, demo)
-            if who != VISITOR:
-                arrived[who].let_in(who)
-            arrived[who].context.add_init_script(path=AXE)
-        return arrived[who]
+        nonlocal here
+        if who != here:
+            cookies[here] = person.context.cookies()
+            here = who
+            person.context.clear_cookies()
+            if who in cookies:
+                person.context.add_cookies(cookies[who])
+            else:
+                person.let_in(who)
+        return person
 
     yield find
-    for person in arrived.values():
-        person.leave()
+    person.leave()
 
 
 @pytest.fixture(scope="module")
