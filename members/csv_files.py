@@ -101,7 +101,7 @@ def _records(file: BinaryIO, encoding: str, delimiter: str) -> Generator[tuple[i
             if cells and cells[-1].endswith(_END):
                 raise UnreadableFile(_("Riga %(line)d: le virgolette aperte non vengono mai chiuse.") % {"line": start})
             if start > 1 or not _SEPARATOR_LINE.fullmatch(delimiter.join(cells)):
-                yield start, [_as_written(cell) for cell in cells]
+                yield start, [*map(_as_written, cells)] if "'" in "".join(cells) else [*cells]
 
 
 def _as_written(cell: str) -> str:

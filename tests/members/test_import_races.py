@@ -13,7 +13,8 @@ from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from members import albi, importing
-from members.importing import ImportBusy, ImportResult, import_albo
+from members.import_result import ImportResult
+from members.importing import ImportBusy, import_albo
 from members.models import Member, Ordine
 from tests.members.invented import as_csv, line, ordine, tax_code
 
@@ -60,16 +61,16 @@ def test_a_second_import_of_the_same_ordine_is_refused() -> None:
 def test_two_ordini_bring_the_same_new_person_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """The second finds the person only when it writes; it starts again and rejects the line."""
     umbria, lazio = ordine("umbria"), ordine("lazio")
-    really_write = importing._write
+    really_write = importing.write
 
     def meanwhile(*args: Any) -> None:
-        monkeypatch.setattr(importing, "_write", really_write)
+        monkeypatch.setattr(importing, "write", really_write)
         thread = threading.Thread(target=lambda: (run([line(1)], lazio), connections.close_all()))
         thread.start()
         thread.join()
         really_write(*args)
 
-    monkeypatch.setattr(importing, "_write", meanwhile)
+    monkeypatch.setattr(importing, "write", meanwhile)
     result = run([line(1), line(2)], umbria)
     assert (result.created, [o.code for o in result.lines]) == (1, ["other_ordine"])
     assert Member.objects.get(tax_code=tax_code(1)).ordine == lazio
@@ -78,14 +79,14 @@ def test_two_ordini_bring_the_same_new_person_at_once(monkeypatch: pytest.Monkey
 def test_what_a_member_changes_meanwhile_is_not_overwritten(monkeypatch: pytest.MonkeyPatch) -> None:
     umbria = ordine("umbria")
     run([line(1)], umbria)
-    really_load = importing._load
+    really_compare = importing.compare
 
-    def then_confirm(lines: Any) -> Any:
-        records = really_load(lines)
+    def then_confirm(into: Ordine) -> int:
+        people = really_compare(into)
         Member.objects.update(personal_email="mia@example.it", email_confirmed_at=timezone.now())
-        return records
+        return people
 
-    monkeypatch.setattr(importing, "_load", then_confirm)
+    monkeypatch.setattr(importing, "compare", then_confirm)
     told = run([line(1, Email="nuova@example.it", CAP="1")], umbria).lines
     assert [(o.outcome, o.warnings) for o in told] == [("updated", ["email_kept"])]
     assert Member.objects.get().personal_email == "mia@example.it"
