@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from members.table_errors import Cell, UnreadableFile
 
-MAX_BYTES = 200 * 2**20
+MAX_BYTES = 500 * 2**20
 _MAX_LINE = 2**20  # characters
 _MAX_RECORD = 2**22  # characters, over all the lines of one record
 _CHUNK = 2**20
