@@ -106,6 +106,7 @@ def _first(field: str, of: str = "") -> str:
 
 _SAID = ("search_key", "name_agrees", "code_born", "code_sex", "email_key", "pec_key")
 _PICKED = [*map(_first, (*PERSON_FIELDS, *_SAID)), _first("email_problem", of="personal_email")]
+# Compared without regard to case, and plain ASCII: else it could not have been confirmed.
 _CONFIRMED = "m.email_confirmed_at IS NOT NULL AND m.personal_email <> ''"
 _FINAL = {f: f"COALESCE(s.{f}, m.{f})" if _type(f) == "date" else f"COALESCE(s.{f}, m.{f}, '')" for f in PERSON_FIELDS}
 _FINAL["personal_email"] = f"CASE WHEN {_CONFIRMED} THEN m.personal_email ELSE {_FINAL['personal_email']} END"

@@ -326,7 +326,7 @@ def test_cells_without_a_header(umbria: Ordine) -> None:
     assert (result.created, endings(result)) == (1, [("rejected", "cells_misplaced", [])])
 
 
-def test_more_lines_than_memory_is_for(umbria: Ordine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_lines_than_an_import_takes(umbria: Ordine, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("members.importing.MAX_LINES", 2)
     assert run([line(1), line(2)], umbria).created == 2
     with pytest.raises(UnreadableFile, match="più di 2 righe"):
