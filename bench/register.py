@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from django.db import connection, transaction
@@ -30,8 +31,8 @@ def importing(report: Report) -> None:
         file = people.write(Path(folder) / "albo.csv", number)
         for _round in range(3):
             ordine = _nobody()
-            first = _seconds(lambda into=ordine: _import(file, into, created=number))  # type: ignore[misc]
-            again = _seconds(lambda into=ordine: _import(file, into, unchanged=number))  # type: ignore[misc]
+            first = _seconds(partial(_import, file, ordine, created=number))
+            again = _seconds(partial(_import, file, ordine, unchanged=number))
             times.append((first, again, _bare_copy(number)))
     first, again, bare = (statistics.median(column) for column in zip(*times, strict=True))
     report.fact("import of 100,000 lines: seconds new, again, bare COPY", f"{first:.1f} {again:.1f} {bare:.1f}")
@@ -47,7 +48,7 @@ def import_export(report: Report) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = people.write(Path(folder) / "albo.csv", number)
         ordine = _nobody()
-        theirs = _seconds(lambda: preview_and_confirm(file, ordine))
+        theirs = _seconds(partial(preview_and_confirm, file, ordine))
         assert Enrolment.objects.count() == Member.objects.count() == number
         ours = statistics.median(_once(file, number) for _round in range(3))
     report.fact("import of 10,000 lines: seconds, django-import-export and ours", f"{theirs:.1f} {ours:.2f}")
@@ -92,14 +93,14 @@ def _import(file: Path, ordine: Ordine, **expected: int) -> None:
 
 def _once(file: Path, number: int) -> float:
     ordine = _nobody()
-    return _seconds(lambda: _import(file, ordine, created=number))
+    return _seconds(partial(_import, file, ordine, created=number))
 
 
 def _bare_copy(number: int) -> float:
     """Seconds of COPY of what the import wrote, as a file, into the same tables, emptied."""
     texts = [_copied(table) for table in _TABLES]
     _nobody()
-    return _seconds(lambda: _copy_all(texts))
+    return _seconds(partial(_copy_all, texts))
 
 
 def _copied(table: str) -> bytes:
