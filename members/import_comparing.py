@@ -199,6 +199,6 @@ def _compare(ordine: Ordine, only: str = "") -> int:
         cursor.execute("ANALYZE import_enrolment")
         cursor.execute(_REFUSE_CONFLICTS)
         cursor.execute(_MEET.format(only=only.format("e")))
-        cursor.execute("ANALYZE import_person")
+        cursor.execute("ANALYZE import_person (tax_code, line, lines, member_id, changes)")
         cursor.execute("SELECT count(*) FROM import_person")
         return int(cursor.fetchone()[0])

@@ -70,7 +70,8 @@ def stage(lines: Iterator[tuple[int, str, Said]]) -> int:
                     batch.clear()
             copy.write("".join(batch))
             count += len(batch)
-        cursor.execute("ANALYZE import_line")
+        # Of the columns that lines are joined and grouped by: looking at all of them takes half a second.
+        cursor.execute("ANALYZE import_line (line, code, tax_code, albo_id)")
     return count
 
 
