@@ -1,9 +1,9 @@
-"""Writing the log: ``record`` for one act, ``record_many`` for a set."""
+"""Writing the log: ``record`` for one act, ``record_many`` for a set, ``record_rows`` for what a query finds."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import islice
 from typing import Any
 
@@ -27,6 +27,12 @@ _COLUMNS = {
 _INSERT = f"""
 INSERT INTO {LogEntry._meta.db_table} ({", ".join(_COLUMNS)})
 SELECT * FROM jsonb_to_recordset(%s) AS row({", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())})
+"""  # noqa: S608  (names of our own)
+_INSERT_ROWS = f"""
+INSERT INTO {LogEntry._meta.db_table} (action, actor_id, actor_name, ip, object_type, ordine, object_id, person, detail)
+SELECT %(log_action)s, %(log_actor)s::bigint, %(log_name)s, %(log_ip)s::inet, %(log_type)s, %(log_ordine)s,
+    object_id, person, detail
+FROM ({{query}}) AS acts
 """  # noqa: S608  (names of our own)
 
 
@@ -65,6 +71,30 @@ def record_many(entries: Iterable[Entry]) -> None:
     while some := list(islice(rows, 10_000)):
         with connection.cursor() as cursor:
             cursor.execute(_INSERT, [json.dumps(some)])
+
+
+def record_rows(
+    action: str,
+    actor: Actor,
+    model: type[models.Model],
+    query: str,
+    params: Mapping[str, Any] | None = None,
+    *,
+    ordine: str = "",
+) -> None:
+    """Write one entry for each row of a query, whose columns are ``object_id``, ``person`` and ``detail``, in the
+    caller's transaction. For a set that is too large to come by here.
+    """
+    values = {
+        "log_action": action,
+        "log_actor": actor.user_id,
+        "log_name": actor.name,
+        "log_ip": actor.ip,
+        "log_type": model._meta.label_lower,
+        "log_ordine": ordine,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT_ROWS.format(query=query), {**(params or {}), **values})
 
 
 def record(

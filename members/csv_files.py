@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 
 from members.table_errors import Cell, UnreadableFile
 
-MAX_BYTES = 200 * 2**20
+MAX_BYTES = 500 * 2**20
 _MAX_LINE = 2**20  # characters
 _MAX_RECORD = 2**22  # characters, over all the lines of one record
 _CHUNK = 2**20
@@ -101,7 +101,7 @@ def _records(file: BinaryIO, encoding: str, delimiter: str) -> Generator[tuple[i
             if cells and cells[-1].endswith(_END):
                 raise UnreadableFile(_("Riga %(line)d: le virgolette aperte non vengono mai chiuse.") % {"line": start})
             if start > 1 or not _SEPARATOR_LINE.fullmatch(delimiter.join(cells)):
-                yield start, [_as_written(cell) for cell in cells]
+                yield start, [*map(_as_written, cells)] if "'" in "".join(cells) else [*cells]
 
 
 def _as_written(cell: str) -> str:

@@ -5,34 +5,29 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from functools import lru_cache
+from operator import itemgetter
 
-from members import tax_codes
-from members.import_columns import key, match
+from members import emails, tax_codes
+from members.import_columns import HEADERS, key, match
 from members.import_rules import Rejection
 from members.models import Albo, Enrolment, Member
-from members.names import fold
+from members.names import fold, search_key
 from members.spreadsheets import Cell, Table
 
-_TEXTS = (
-    "surname",
-    "name",
-    "birth_place",
-    "file_number",
-    "personal_email",
-    "mobile",
-    "own_pec",
-    "address",
-    "postcode",
-    "town",
-)
+# What one line says, by name, as text: fields of ``Member`` and ``Enrolment``, dates as YYYY-MM-DD, and what is derived
+# from the line alone. Empty where it says nothing: an empty cell erases nothing.
+Said = dict[str, str]
+
 _PROVINCES = ("birth_province", "province")
-_LENGTHS = {
-    **{f.name: f.max_length for f in Member._meta.concrete_fields},
-    "number": Enrolment._meta.get_field("number").max_length,
-}
+_DATES = ("birth_date", "enrolled_on", "cancelled_on")
+_CODED = ("tax_code", "albo", "sex", "status")
+_LENGTHS = [
+    (field.name, field.max_length)
+    for field in (*Member._meta.concrete_fields, *Enrolment._meta.concrete_fields)
+    if field.name in HEADERS and field.name not in (*_CODED, *_PROVINCES) and field.max_length
+]
 _SEXES = {"m": "M", "maschio": "M", "maschile": "M", "f": "F", "femmina": "F", "femminile": "F"}
 _DAY_FIRST = re.compile(r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})", re.ASCII)
 _YEAR_FIRST = re.compile(r"(\d{4})([/.-])(\d{1,2})\2(\d{1,2})", re.ASCII)
@@ -41,41 +36,25 @@ _MIDNIGHT = re.compile(r"[ T]0{1,2}[:.]00([:.]00(\.0+)?)?$", re.ASCII)
 _INVISIBLE = {ord(c): " " for c in map(chr, [*range(32), *range(127, 160)])} | dict.fromkeys(
     [0xAD, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), 0x2060]
 )
+_STATUSES = frozenset(Enrolment.Status.values)
+_ENROLLED = (Enrolment.Status.ISCRITTO.value, Enrolment.Status.SOSPESO.value)
 _YEARS = range(1900, 2101)
-
-
-@dataclass(slots=True)
-class Line:
-    """What one line says. ``code`` is why it is rejected, empty where nothing is wrong with it so far.
-
-    ``person`` and ``enrolment`` hold fields of ``Member`` and ``Enrolment``, only those for which the line has a value:
-    an empty cell says nothing. ``closed_albo`` marks the cancellation of an enrolment in an albo that is closed, which
-    stands only if that enrolment is on record.
-    """
-
-    number: int
-    cells: list[Cell]
-    code: str = ""
-    tax_code: str = ""
-    albo_id: int = 0
-    person: dict[str, Any] = field(default_factory=dict)
-    enrolment: dict[str, Any] = field(default_factory=dict)
-    closed_albo: bool = False
-
-    def says_the_same_as(self, other: Line) -> bool:
-        """Whether two lines, of one person and albo, have the same content."""
-        return self.person == other.person and self.enrolment == other.enrolment
+# Longer than any date, sex or albo: what is remembered of cells has its bound also in length.
+_SHORT = 200
 
 
 class _Refused(Exception):
     pass
 
 
-def read_lines(table: Table, *, today: date) -> Iterator[Line]:
-    """Every line of the table, in its order. One query, for the albi."""
+def read_lines(table: Table, *, today: date) -> Iterator[tuple[int, str, Said]]:
+    """Of every line of the table, in its order: its number, its ``Rejection`` or an empty text, and what it says.
+
+    One query, for the albi, which is made here and not when the first line is asked for: by then the connection may be
+    taken by a COPY. Nothing is kept from one line to the next but short texts that files repeat.
+    """
     reader = _Reader(match(table.headers), len(table.headers), today)
-    for number, cells in table.rows:
-        yield reader.read(number, cells)
+    return (reader.judge(number, cells) for number, cells in table.rows)
 
 
 def clean(cell: Cell) -> str:
@@ -113,83 +92,115 @@ class _Reader:
     """The columns of one file and the albi as they are now."""
 
     def __init__(self, columns: Mapping[str, int], width: int, today: date) -> None:
-        self._columns = columns
         self._width = width
-        self._albi = {key(albo.name): (albo.pk, _is_open(albo, today)) for albo in Albo.objects.all()}
+        self._has_status = "status" in columns
+        # One place beyond the last column there is always an empty text, for the columns that the file has not.
+        self._pick = itemgetter(*(columns.get(name, width) for name in HEADERS))
+        self._albi = {key(albo.name): (str(albo.pk), _is_open(albo, today)) for albo in Albo.objects.all()}
+        self._albo = lru_cache(maxsize=512)(self._find_albo)
 
-    def read(self, number: int, cells: list[Cell]) -> Line:
-        line = Line(number, cells)
+    def judge(self, number: int, cells: list[Cell]) -> tuple[int, str, Said]:
         try:
-            self._identify(line)
-            self._enrol(line)
-            self._describe(line)
+            return number, "", self._read(cells)
         except _Refused as refusal:
-            line.code = str(refusal)
-        return line
+            return number, str(refusal), {}
 
-    def _cell(self, line: Line, name: str) -> Cell:
-        position = self._columns.get(name, self._width)
-        return line.cells[position] if position < min(self._width, len(line.cells)) else ""
+    def _read(self, cells: list[Cell]) -> Said:
+        texts = _clean_row(cells)
+        beyond = texts[self._width :]
+        del texts[self._width :]
+        texts += [""] * (self._width + 1 - len(texts))
+        said: Said = dict(zip(HEADERS, self._pick(texts), strict=True))
+        _identify(said)
+        self._enrol(said)
+        if any(beyond):
+            raise _Refused(Rejection.CELLS_MISPLACED)
+        _describe(said)
+        _derive(said)
+        return said
 
-    def _text(self, line: Line, name: str) -> str:
-        return clean(self._cell(line, name))
-
-    def _identify(self, line: Line) -> None:
-        line.tax_code = tax_codes.normalise(self._text(line, "tax_code"))
-        if not line.tax_code:
-            raise _Refused(Rejection.CF_MISSING)
-        if not tax_codes.is_valid(line.tax_code):
-            raise _Refused(Rejection.CF_INVALID)
-        if not (self._text(line, "surname") and self._text(line, "name")):
-            raise _Refused(Rejection.NAME_MISSING)
-
-    def _enrol(self, line: Line) -> None:
+    def _enrol(self, said: Said) -> None:
         try:
-            born, enrolled, cancelled = (
-                read_date(self._cell(line, name)) for name in ("birth_date", "enrolled_on", "cancelled_on")
-            )
+            for name in _DATES:
+                if said[name]:
+                    said[name] = _as_iso(said[name])
         except ValueError:
             raise _Refused(Rejection.DATE_INVALID) from None
-        status = self._status(line)
-        line.albo_id, is_open = self._albi.get(key(self._text(line, "albo")), (0, False))
-        if not line.albo_id:
+        find = self._albo if len(said["albo"]) < _SHORT else self._find_albo
+        said["albo_id"], is_open = find(said["albo"])
+        status = said["status"] = said["status"].upper()
+        if not said["albo_id"]:
             raise _Refused(Rejection.ALBO_UNKNOWN)
-        line.closed_albo = not is_open
-        if line.closed_albo and status != Enrolment.Status.CANCELLATO:
+        # The cancellation of an enrolment in an albo that is closed stands if that enrolment is on record.
+        said["closed_albo"] = "f" if is_open else "t"
+        if not is_open and status != "CANCELLATO":
             raise _Refused(Rejection.ALBO_CLOSED)
-        if status is None:
+        if self._has_status and status not in _STATUSES:
             raise _Refused(Rejection.STATUS_UNKNOWN)
-        if born:
-            line.person["birth_date"] = born
-        if enrolled:
-            line.enrolment["enrolled_on"] = enrolled
-        if status:
-            line.enrolment["status"] = status
         # Whoever is enrolled again is no longer cancelled.
-        if cancelled or status in (Enrolment.Status.ISCRITTO, Enrolment.Status.SOSPESO):
-            line.enrolment["cancelled_on"] = cancelled
+        said["says_cancelled"] = "t" if said["cancelled_on"] or status in _ENROLLED else "f"
 
-    def _status(self, line: Line) -> str | None:
-        """One of the three; empty where the file has no such column; None where the cell holds anything else."""
-        if "status" not in self._columns:
-            return ""
-        text = self._text(line, "status").upper()
-        return text if text in Enrolment.Status.values else None
+    def _find_albo(self, text: str) -> tuple[str, bool]:
+        return self._albi.get(key(text), ("", False))
 
-    def _describe(self, line: Line) -> None:
-        if any(clean(cell) for cell in line.cells[self._width :]):
-            raise _Refused(Rejection.CELLS_MISPLACED)
-        line.person |= {name: text for name in _TEXTS if (text := self._text(line, name))}
-        if sex := _SEXES.get(fold(self._text(line, "sex"))):
-            line.person["sex"] = sex
-        for name in _PROVINCES:
-            if province := _province(self._text(line, name)):
-                line.person[name] = province
-        if number := self._text(line, "number"):
-            line.enrolment["number"] = number
-        for name, value in (line.person | line.enrolment).items():
-            if isinstance(value, str) and len(value) > (_LENGTHS.get(name) or len(value)):
-                raise _Refused(Rejection.VALUE_TOO_LONG)
+
+def _clean_row(cells: list[Cell]) -> list[str]:
+    """``clean`` of every cell. One look at all their text shows that most rows are clean as they are."""
+    try:
+        row = f"|{'|'.join(cells)}|"  # type: ignore[arg-type]  # which is what the except is for
+    except TypeError:
+        return [clean(cell) for cell in cells]
+    tidy = row.isprintable() and "  " not in row and "| " not in row and " |" not in row
+    if tidy and (row.isascii() or unicodedata.is_normalized("NFC", row)):
+        return list(cells)  # type: ignore[arg-type]
+    return [clean(cell) for cell in cells]
+
+
+def _identify(said: Said) -> None:
+    code = said["tax_code"] = tax_codes.normalise(said["tax_code"])
+    if not code:
+        raise _Refused(Rejection.CF_MISSING)
+    if not tax_codes.is_valid(code):
+        raise _Refused(Rejection.CF_INVALID)
+    if not (said["surname"] and said["name"]):
+        raise _Refused(Rejection.NAME_MISSING)
+
+
+def _describe(said: Said) -> None:
+    for name, length in _LENGTHS:
+        if len(said[name]) > length:
+            raise _Refused(Rejection.VALUE_TOO_LONG)
+    sex = said["sex"]
+    said["sex"] = _sex(sex) if len(sex) < _SHORT else ""
+    for name in _PROVINCES:
+        said[name] = _province(said[name])
+
+
+def _derive(said: Said) -> None:
+    """What follows from the line alone, so that the database need only compare."""
+    code, surname, name, email = said["tax_code"], said["surname"], said["name"], said["personal_email"]
+    said["search_key"] = search_key(surname, name)
+    said["name_agrees"] = "t" if tax_codes.agrees_with_name(code, surname, name) else "f"
+    said["code_born"], said["code_sex"] = tax_codes.born_and_sex(code)
+    said["email_problem"] = emails.problem(email).value if email else ""
+    said["email_key"], said["pec_key"] = email.casefold(), said["own_pec"].casefold()
+
+
+def _as_iso(text: str) -> str:
+    return _remembered_date(text) if len(text) < _SHORT else _iso(text)
+
+
+def _iso(text: str) -> str:
+    found = read_date(text)
+    return found.isoformat() if found else ""
+
+
+_remembered_date = lru_cache(maxsize=32_768)(_iso)
+
+
+@lru_cache(maxsize=512)
+def _sex(text: str) -> str:
+    return _SEXES.get(fold(text), "")
 
 
 def _is_open(albo: Albo, today: date) -> bool:

@@ -8,10 +8,8 @@ from defusedcsv import csv
 from django.utils.translation import gettext as _
 
 from members.import_columns import key
-from members.import_lines import clean
+from members.import_result import ImportResult
 from members.import_rules import Rejection
-from members.importing import ImportResult
-from members.spreadsheets import Cell
 
 
 def write_rejects(result: ImportResult, file: TextIO) -> None:
@@ -26,12 +24,8 @@ def write_rejects(result: ImportResult, file: TextIO) -> None:
     for rejected in result.rejects:
         beyond = rejected.cells[len(result.headers) :]
         known = [_at(rejected.cells, position) for position in kept]
-        writer.writerow([*known, Rejection(rejected.code).label, *map(_as_text, beyond)])
+        writer.writerow([*known, Rejection(rejected.code).label, *beyond])
 
 
-def _at(cells: list[Cell], position: int) -> str:
-    return _as_text(cells[position]) if position < len(cells) else ""
-
-
-def _as_text(cell: Cell) -> str:
-    return cell if isinstance(cell, str) else clean(cell)
+def _at(cells: list[str], position: int) -> str:
+    return cells[position] if position < len(cells) else ""

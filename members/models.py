@@ -13,7 +13,7 @@ from django_scopes import ScopedManager, scopes_disabled
 
 from members import emails, tax_codes
 from members.emails import EmailProblem
-from members.names import search_key
+from members.names import SEARCH_KEY_LENGTH, search_key
 
 
 class Ordine(models.Model):
@@ -119,7 +119,7 @@ class Member(models.Model):
     tax_code_mismatch = models.BooleanField(_("codice fiscale incoerente"), default=False, editable=False)
     surname = models.CharField(_("cognome"), max_length=80)
     name = models.CharField(_("nome"), max_length=80)
-    search_key = models.CharField(max_length=170, editable=False, db_index=True)
+    search_key = models.CharField(max_length=SEARCH_KEY_LENGTH, editable=False, db_index=True)
     sex = models.CharField(_("sesso"), max_length=1, choices=Sex, blank=True)
     birth_date = models.DateField(_("data di nascita"), null=True, blank=True)
     birth_place = models.CharField(_("luogo di nascita"), max_length=100, blank=True)

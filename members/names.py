@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from anyascii import anyascii
 
+SEARCH_KEY_LENGTH = 170
 _NOT_WORD = re.compile(r"[^a-z0-9]+")
 _APOSTROPHES = re.compile(r"['`´’‘ʼ]")
 
@@ -15,6 +17,13 @@ def fold(text: str) -> str:
     return _NOT_WORD.sub(" ", anyascii(_APOSTROPHES.sub("", text)).lower().replace("'", "")).strip()
 
 
+# Files repeat names: most are in here after a few thousand lines.
+_folded = lru_cache(maxsize=8192)(fold)
+
+
 def search_key(surname: str, name: str) -> str:
-    """What a search by name looks into: a blank before every word, so that ``LIKE '% ros%'`` finds word beginnings."""
-    return f" {fold(surname)} {fold(name)}"
+    """What a search by name looks into: a blank before every word, so that ``LIKE '% ros%'`` finds word beginnings.
+
+    Cut to what the register keeps: one letter of another alphabet may be many of ours.
+    """
+    return f" {_folded(surname)} {_folded(name)}"[:SEARCH_KEY_LENGTH]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -33,6 +33,15 @@ class Table:
     headers: list[str]
     rows: Iterator[tuple[int, list[Cell]]]
     delimiter: str
+    file: BinaryIO
+
+    def again(self) -> Iterator[tuple[int, list[Cell]]]:
+        """The rows once more, from the first, when ``rows`` has come to its end."""
+        _delimiter, records = _records(self.file)
+        with closing(records):
+            rows = _bounded(records)
+            next(rows, None)
+            yield from rows
 
 
 @contextmanager
@@ -50,7 +59,7 @@ def read_table(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Table]:
         if header is None:
             raise UnreadableFile(_("Il file è vuoto."))
         name = Path(str(getattr(file, "name", "") or "")).name
-        yield Table(name, [str(cell).strip() for cell in header[1]], rows, delimiter)
+        yield Table(name, [str(cell).strip() for cell in header[1]], rows, delimiter, file)
 
 
 def _open(path: Path) -> BinaryIO:

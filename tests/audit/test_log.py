@@ -32,6 +32,21 @@ def test_the_database_refuses_to_change_an_entry(statement: str) -> None:
     assert LogEntry.objects.get().actor_name == "prova"
 
 
+@pytest.mark.django_db
+def test_entries_for_what_a_query_finds() -> None:
+    """They are what ``record_many`` would have written, and are sealed like any others."""
+    query = (
+        "SELECT n AS object_id, n AS person, jsonb_build_object('of', %(of)s) AS detail FROM generate_series(1, 2) n"
+    )
+    actor = Actor(name="anna", user_id=7, ip="192.0.2.1")
+    log.record_rows("prova", actor, LogEntry, query, {"of": "10%"}, ordine="umbria")
+    written = list(LogEntry.objects.order_by("object_id").values(*log.entry("", actor)))
+    assert written == [log.entry("prova", actor, LogEntry(pk=n), person=n, ordine="umbria", of="10%") for n in (1, 2)]
+    assert sealing.unsealed() == 2
+    log.record_rows("prova", DEMO, LogEntry, "SELECT 1 AS object_id, NULL::bigint AS person, '{}'::jsonb AS detail")
+    assert LogEntry.objects.latest("id").actor_name == "prova"
+
+
 def tamper(statement: str) -> None:
     """As the owner of the table could, with the trigger out of the way."""
     with connection.cursor() as cursor:

@@ -17,8 +17,9 @@ from django.utils.translation import gettext as _
 
 from audit.actors import Actor
 from members.import_rejects import write_rejects
+from members.import_result import ImportResult
 from members.import_rules import Rejection, Warn
-from members.importing import ImportBusy, ImportResult, import_albo
+from members.importing import ImportBusy, import_albo
 from members.models import Ordine
 from members.spreadsheets import UnreadableFile
 
@@ -50,7 +51,8 @@ class Command(BaseCommand):
                 raise CommandError(str(problem), returncode=_UNREAD) from problem
             hand_back(result)
         if options["json"]:
-            self.stdout.write(json.dumps(result.as_json(), ensure_ascii=False, indent=1))
+            for text in _json(result):
+                self.stdout.write(text)
         else:
             self.stdout.write("\n".join(_summary(result)))
 
@@ -87,24 +89,42 @@ def _summary(result: ImportResult) -> Iterator[str]:
         )
         % result.counts
     )
-    rejections = Counter(line.code for line in result.lines if line.code)
+    rejections, warnings = _Concerned(), _Concerned()
+    for line in result.lines:
+        if line.code:
+            rejections.add(line.code, line.line)
+        for warning in line.warnings:
+            warnings.add(warning, line.line)
     for code in Rejection:
-        if rejections[code]:
-            numbers = _numbers([line.line for line in result.lines if line.code == code])
-            yield _("Respinte, %(count)d: %(why)s Righe %(lines)s") % {
-                "count": rejections[code],
-                "why": code.label,
-                "lines": numbers,
-            }
+        if code in rejections.count:
+            values = {"count": rejections.count[code], "why": code.label, "lines": rejections.numbers(code)}
+            yield _("Respinte, %(count)d: %(why)s Righe %(lines)s") % values
     for warning in Warn:
-        lines = [line.line for line in result.lines if warning in line.warnings]
-        if lines:
-            yield _("Avvisi, %(count)d: %(why)s. Righe %(lines)s") % {
-                "count": len(lines),
-                "why": warning.label,
-                "lines": _numbers(lines),
-            }
+        if warning in warnings.count:
+            values = {"count": warnings.count[warning], "why": warning.label, "lines": warnings.numbers(warning)}
+            yield _("Avvisi, %(count)d: %(why)s. Righe %(lines)s") % values
 
 
-def _numbers(lines: list[int], at_most: int = 20) -> str:
-    return ", ".join(map(str, lines[:at_most])) + (" …" if len(lines) > at_most else "")
+class _Concerned:
+    """How many lines each reason concerns, and the numbers of the first ones."""
+
+    def __init__(self, at_most: int = 20) -> None:
+        self._at_most = at_most
+        self._first: dict[str, list[int]] = {}
+        self.count: Counter[str] = Counter()
+
+    def add(self, reason: str, number: int) -> None:
+        self.count[reason] += 1
+        if self.count[reason] <= self._at_most:
+            self._first.setdefault(reason, []).append(number)
+
+    def numbers(self, reason: str) -> str:
+        return ", ".join(map(str, self._first[reason])) + (" …" if self.count[reason] > self._at_most else "")
+
+
+def _json(result: ImportResult) -> Iterator[str]:
+    """What ``as_json`` says, as text and a line at a time: there may be a million."""
+    yield json.dumps(result.counts, indent=1).removesuffix("\n}") + ',\n "lines": ['
+    for number, line in enumerate(result.lines, 1):
+        yield f"  {json.dumps(line.as_json())}{',' if number < len(result.lines) else ''}"
+    yield " ]\n}"
