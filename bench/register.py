@@ -61,7 +61,6 @@ def import_memory(report: Report) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = people.write(Path(folder) / "albo.csv", number)
         ordine = _nobody()
-        ordine = _nobody()
         for outcome in ("created", "unchanged"):
             began = time.monotonic()
             command = [sys.executable, "-m", "bench.importer", str(file), ordine.code]
