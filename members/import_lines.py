@@ -152,7 +152,7 @@ def _clean_row(cells: list[Cell]) -> list[str]:
         return [clean(cell) for cell in cells]
     tidy = row.isprintable() and "  " not in row and "| " not in row and " |" not in row
     if tidy and (row.isascii() or unicodedata.is_normalized("NFC", row)):
-        return list(cells)  # type: ignore[arg-type]
+        return list(cells)  # type: ignore[arg-type]  # all text, or joining them had failed
     return [clean(cell) for cell in cells]
 
 

@@ -63,6 +63,7 @@ class Rejects:
     """The rejected lines, in order: beyond the first megabyte on disk, until nobody looks at them any more."""
 
     def __init__(self) -> None:
+        # Open for as long as this object lives: a context manager would close it before it is read.
         self._file: IO[str] = tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8")  # noqa: SIM115
 
     def add(self, line: int, cells: list[str], code: str) -> None:
