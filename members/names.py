@@ -18,7 +18,7 @@ def fold(text: str) -> str:
 def search_key(surname: str, name: str) -> str:
     """What lists are sorted by and searches look into: ``Dal Pozzo``, ``Anna`` → ``" dal pozzo  anna"``.
 
-    A blank before every word, so that ``LIKE '% ros%'`` finds word beginnings, and two between surname and name, so that
-    whoever is called Rossi comes before everybody called Rossi Bianchi.
+    A blank before every word, so that ``LIKE '% ros%'`` finds word beginnings, and two between surname and name, so
+    that whoever is called Rossi comes before everybody called Rossi Bianchi.
     """
     return f" {fold(surname)}  {fold(name)}"

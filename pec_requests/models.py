@@ -53,7 +53,7 @@ class PecRequest(models.Model):
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     member = models.ForeignKey(Member, models.PROTECT, related_name="pec_requests", verbose_name=_("iscritto"))
-    # The member's, and whether staff must look at it (``attention``): what the list is read by. Written by the database.
+    # The member's, and whether staff must look at it (``attention``): lists are read by them. The database writes both.
     ordine = models.ForeignKey(
         Ordine, models.PROTECT, related_name="+", editable=False, db_constraint=False, db_index=False
     )
