@@ -15,6 +15,7 @@ from members.lists import ListFilter, by_term, ordini_in_scope
 from members.models import Albo, Enrolment, Member, Ordine
 
 Status = Enrolment.Status
+_RARE = (Status.SOSPESO, Status.CANCELLATO)
 
 
 class AlboFilter(ListFilter):
@@ -24,13 +25,16 @@ class AlboFilter(ListFilter):
     parameter_name = "albo"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        self._status = request.GET.get(StatusFilter.parameter_name)
         return [(str(pk), name) for pk, name in Albo.objects.order_by("name").values_list("pk", "name")]
 
     def condition(self) -> Condition | None:
-        albo = self.value()
-        if albo is None or not (albo.isascii() and albo.isdecimal()) or len(albo) > 18:
+        albo = _number(self.value())
+        if albo is None:
             return None
-        return by_term(Q(Exists(Enrolment.objects.filter(member=OuterRef("pk"), albo=int(albo)))), f"albo {albo}")
+        q = Q(Exists(Enrolment.objects.filter(member=OuterRef("pk"), albo=albo)))
+        # With a status that few have, the term of both is what to read from.
+        return Condition(q) if self._status in _RARE else by_term(q, f"albo {albo}")
 
 
 class StatusFilter(ListFilter):
@@ -40,17 +44,18 @@ class StatusFilter(ListFilter):
     parameter_name = "stato"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        albo = request.GET.get(AlboFilter.parameter_name, "")
-        self._albo = int(albo) if albo.isascii() and albo.isdecimal() and len(albo) <= 18 else None
+        self._albo = _number(request.GET.get(AlboFilter.parameter_name))
         return list(Status.choices)
 
     def condition(self) -> Condition | None:
-        if self.value() not in Status.values:
+        status = self.value()
+        if status not in Status.values:
             return None
-        enrolments = Enrolment.objects.filter(member=OuterRef("pk"), status=self.value())
-        if self._albo is not None:
-            enrolments = enrolments.filter(albo=self._albo)
-        return by_term(Q(Exists(enrolments)), f"stato {self.value()}")
+        enrolments = Enrolment.objects.filter(member=OuterRef("pk"), status=status)
+        if self._albo is None:
+            return by_term(Q(Exists(enrolments)), f"stato {status}")
+        q = Q(Exists(enrolments.filter(albo=self._albo)))
+        return by_term(q, f"albo {self._albo} {status}") if status in _RARE else Condition(q)
 
 
 class ProvinceFilter(ListFilter):
@@ -87,6 +92,10 @@ class WarningFilter(ListFilter):
         if self.value() == self.MISMATCH:
             return _column(Q(tax_code_mismatch=True))
         return _column(Q(email_problem=self.value())) if self.value() in EmailProblem.values and self.value() else None
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
 def _column(q: Q) -> Condition:

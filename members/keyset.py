@@ -21,7 +21,7 @@ from django.db.models.fields import TextField
 from django.db.models.lookups import GreaterThan, IsNull, LessThan
 from django_scopes import scopes_disabled
 
-# Lists longer than this are "more than".
+# How many rows are looked at to say how many there are.
 COUNTED = 1000
 _MOST_KEYS = 2
 
@@ -70,6 +70,14 @@ class Position:
             return None
         sound = type(rank) is type(pk) is int and type(one) is type(two) is str and "\0" not in one + two
         return cls(rank, (one, two), pk) if sound and abs(pk) < 2**63 else None
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many rows, and whether there may be more."""
+
+    number: int
+    more: bool
 
 
 @dataclass
@@ -122,18 +130,23 @@ class Listing:
         """Whether a row of this list may stand there."""
         return any(source.rank == position.rank for source in self.sources)
 
-    def count(self) -> int:
-        """How many rows there are; ``COUNTED`` and one where there are more than that."""
+    def count(self) -> Count:
+        """How many rows there are, as far as that costs the same for every list.
+
+        Of more than ``COUNTED`` rows of the source no more are looked at. Where other conditions leave only some of
+        them, that is how many there are at least.
+        """
         with scopes_disabled():
-            if all(source.finds == "pk" for source in self.sources):
-                sql, params = self._merged(self.sources, COUNTED + 1)
-                return int(_fetch(f"SELECT count(*) FROM ({sql}) AS counted", params)[0][0])  # noqa: S608
-            positions = self._read(COUNTED + 1)
-            found = Q()
+            sql, params = self._merged(self.sources, COUNTED + 1, checked=False, ordered=False)
+            rows = _fetch(sql, params)
+            if len(self._conditions) < 2 and all(source.finds == "pk" for source in self.sources):
+                return Count(len(rows), len(rows) > COUNTED)
+            found = Q(pk__in=[])
             for column in {source.finds for source in self.sources}:
-                found |= Q(**{f"{column}__in": [p.pk for p in positions if self.finds(p) == column]})
-            rows = self._model._default_manager.filter(found, *(c.q for c in self._conditions))
-            return min(rows.count(), COUNTED + 1)
+                ranks = {source.rank for source in self.sources if source.finds == column}
+                found |= Q(**{f"{column}__in": [row[-1] for row in rows if row[0] in ranks]})
+            met = self._model._default_manager.filter(found, *(c.q for c in self._conditions)).count()
+        return Count(met, len(rows) > COUNTED)
 
     def _choose(self) -> tuple[Source, ...]:
         """The sources of the condition that fewest meet; it is the others that are looked up row by row."""
@@ -143,7 +156,7 @@ class Listing:
         counts, params = [], []
         with scopes_disabled():
             for sources in choices:
-                sql, more = self._merged(sources, COUNTED + 1, checked=False)
+                sql, more = self._merged(sources, COUNTED + 1, checked=False, ordered=False)
                 counts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608
                 params += more
         found = _fetch(f"SELECT {', '.join(counts)}", params)[0]
@@ -167,6 +180,7 @@ class Listing:
         start: Position | None = None,
         backwards: bool = False,
         checked: bool = True,
+        ordered: bool = True,
     ) -> tuple[str, list[Any]]:
         """SQL for the first rows of all sources in all Ordini, in order; what people typed is in the parameters."""
         parts: list[str] = []
@@ -180,10 +194,11 @@ class Listing:
         if not parts:
             return "", []
         down, pk_down = ("DESC" if backwards else "ASC"), ("DESC" if backwards != self._newest_first else "ASC")
+        order = f'ORDER BY rank {down}, one COLLATE "C" {down}, two COLLATE "C" {down}, pk {pk_down}' if ordered else ""
         merged = (
             "SELECT page.* FROM unnest(%s::bigint[]) AS scope(ordine) CROSS JOIN LATERAL "  # noqa: S608
             f"({' UNION ALL '.join(parts)}) AS page(rank, one, two, pk) "
-            f'ORDER BY rank {down}, one COLLATE "C" {down}, two COLLATE "C" {down}, pk {pk_down} LIMIT {number:d}'
+            f"{order} LIMIT {number:d}"
         )
         return merged, params
 

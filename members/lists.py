@@ -19,13 +19,14 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django_scopes import get_scope, scopes_disabled
 
-from members.keyset import COUNTED, Condition, Listing, Page, Position, Source, prefixed
+from members.keyset import COUNTED, Condition, Count, Listing, Page, Position, Source, prefixed
 from members.models import Enrolment, Member, Ordine, Term
 from members.names import fold
 
 _LAST = "ultima"
 _PLACE = re.compile(r"(dopo|prima)-(.+)", re.ASCII)
-_TAX_CODE_BEGINS = re.compile(r"[A-Z]{1,6}|[A-Z]{6}[A-Z0-9]{1,10}", re.IGNORECASE | re.ASCII)
+# Omocodia puts letters where one expects digits.
+_TAX_CODE_BEGINS = re.compile(r"[A-Z][A-Z0-9]{0,15}", re.IGNORECASE | re.ASCII)
 # More words than a name has make no search, only work.
 _MOST_WORDS = 8
 
@@ -49,7 +50,10 @@ class KeysetChangeList(ChangeList):
         )
         self.page = self._page(listing, request.GET.get(PAGE_VAR, ""))
         self.result_list = self._rows(listing)
-        self.result_count = listing.count()
+        self.count = listing.count()
+        if not self.page.before and not self.page.after:
+            self.count = Count(len(self.result_list), more=False)
+        self.result_count = max(self.count.number, len(self.result_list))
         self.show_full_result_count, self.full_result_count = False, None
         self.show_admin_actions = bool(self.result_list)
         self.can_show_all = self.multi_page = False
@@ -90,9 +94,11 @@ class KeysetChangeList(ChangeList):
     @property
     def count_words(self) -> str:
         """How many rows, as people say it."""
+        if not self.count.more:
+            return str(self.result_count)
         if self.result_count > COUNTED:
             return _("più di %(count)s") % {"count": number_format(COUNTED, use_l10n=True, force_grouping=True)}
-        return str(self.result_count)
+        return _("almeno %(count)s") % {"count": self.result_count}
 
     @property
     def is_paged(self) -> bool:
@@ -136,6 +142,8 @@ class ListAdmin(admin.ModelAdmin[Any]):
     newest_first = False
     list_per_page = 50
     show_full_result_count = False
+    # To count what each choice of each filter would leave is to read the whole list many times over.
+    show_facets = admin.ShowFacets.NEVER
     # One order, which every index of the list has.
     sortable_by = ()
 
@@ -148,7 +156,8 @@ class ListAdmin(admin.ModelAdmin[Any]):
 
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Only the filters on offer: for any other no index would be at hand."""
-        return lookup in {choice.parameter_name for choice in self.get_list_filter(request)}
+        choices: Any = self.get_list_filter(request)
+        return lookup in {choice.parameter_name for choice in choices}
 
     def search_conditions(self, query: str) -> list[Condition]:
         """One for each word: all must be met."""

@@ -88,7 +88,7 @@ class PecRequest(models.Model):
             models.Index(fields=["ordine", "id"], name="request_list"),
             models.Index(fields=["ordine", "status", "id"], name="request_status"),
             models.Index(fields=["ordine", "domain", "id"], name="request_domain"),
-            models.Index(fields=["ordine", "address", "id"], name="request_address"),
+            models.Index(fields=["ordine", "address", "member"], name="request_address"),
             models.Index(fields=["ordine", "id"], condition=Q(needs_staff=True), name="request_needs_staff"),
         ]
         permissions: ClassVar = [

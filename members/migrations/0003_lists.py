@@ -17,6 +17,12 @@ CREATE FUNCTION members_words(key text) RETURNS SETOF text LANGUAGE sql IMMUTABL
     SELECT DISTINCT word FROM unnest((string_to_array(key, ' '))[3:]) AS word WHERE word <> ''
 $$;
 
+-- Who is enrolled plainly in an albo is most of the albo; of the others each albo has a term.
+CREATE FUNCTION members_facets(albo bigint, status text) RETURNS text[] LANGUAGE sql IMMUTABLE AS $$
+    SELECT ARRAY['=albo ' || albo, '=stato ' || status]
+        || CASE status WHEN 'ISCRITTO' THEN '{}'::text[] ELSE ARRAY['=albo ' || albo || ' ' || status] END
+$$;
+
 CREATE FUNCTION members_list_members() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     IF TG_OP = 'TRUNCATE' THEN
@@ -32,7 +38,7 @@ BEGIN
           FROM old_rows o JOIN new_rows n USING (id)
          WHERE (o.ordine_id, o.search_key) IS DISTINCT FROM (n.ordine_id, n.search_key)
            AND (t.ordine_id, t.sort, t.member_id) = (o.ordine_id, o.search_key, o.id)
-           AND t.term IN (SELECT unnest(ARRAY['=albo ' || e.albo_id, '=stato ' || e.status])
+           AND t.term IN (SELECT unnest(members_facets(e.albo_id, e.status))
                             FROM members_enrolment e WHERE e.member_id = o.id);
     END IF;
     IF TG_OP <> 'INSERT' THEN
@@ -66,16 +72,16 @@ BEGIN
           ORDER BY m.id FOR NO KEY UPDATE;
         DELETE FROM members_term t
          USING old_rows o JOIN members_member m ON m.id = o.member_id,
-               unnest(ARRAY['=albo ' || o.albo_id, '=stato ' || o.status]) AS facet
+               unnest(members_facets(o.albo_id, o.status)) AS facet
          WHERE (t.ordine_id, t.term, t.sort, t.member_id) = (m.ordine_id, facet, m.search_key, m.id)
            AND NOT EXISTS (SELECT FROM members_enrolment e
-                            WHERE e.member_id = m.id AND facet IN ('=albo ' || e.albo_id, '=stato ' || e.status));
+                            WHERE e.member_id = m.id AND facet = ANY (members_facets(e.albo_id, e.status)));
     END IF;
     IF TG_OP <> 'DELETE' THEN
         INSERT INTO members_term (ordine_id, term, sort, member_id)
         SELECT m.ordine_id, facet, m.search_key, m.id
           FROM new_rows n JOIN members_member m ON m.id = n.member_id,
-               unnest(ARRAY['=albo ' || n.albo_id, '=stato ' || n.status]) AS facet
+               unnest(members_facets(n.albo_id, n.status)) AS facet
          ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING;
     END IF;
     RETURN NULL;
@@ -102,7 +108,7 @@ SELECT m.ordine_id, word, m.search_key, m.id FROM members_member m, members_word
 INSERT INTO members_term (ordine_id, term, sort, member_id)
 SELECT m.ordine_id, facet, m.search_key, m.id
   FROM members_enrolment e JOIN members_member m ON m.id = e.member_id,
-       unnest(ARRAY['=albo ' || e.albo_id, '=stato ' || e.status]) AS facet
+       unnest(members_facets(e.albo_id, e.status)) AS facet
  ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING;
 """
 
@@ -116,6 +122,7 @@ DROP TRIGGER members_list_update ON members_enrolment;
 DROP TRIGGER members_list_delete ON members_enrolment;
 DROP FUNCTION members_list_members();
 DROP FUNCTION members_list_enrolments();
+DROP FUNCTION members_facets(bigint, text);
 DROP FUNCTION members_words(text);
 """
 

@@ -7,24 +7,26 @@ from django.db.models.expressions import RawSQL
 from django_scopes import scopes_disabled
 
 from members.keyset import Condition, Source, prefixed
+from members.lists import member_word
 from pec_requests.models import PecRequest
 
 _RANK = 4
 
 
-def is_address(word: str) -> bool:
-    """Whether a word somebody looks for is, or begins, an address: nobody is called so."""
-    return "@" in word or "." in word
+def word_conditions(word: str, prefix: str = "") -> list[Condition]:
+    """As ``members.lists.member_word``, and by address where the word can be no name."""
+    if "@" in word or "." in word:
+        return [_by_address(word, prefix)]
+    found = list(member_word(word, prefix))
+    if not any(letter.isdigit() for letter in word):
+        return found
+    mailbox = _by_address(word, prefix)
+    return [Condition(one.q | mailbox.q, one.sources + mailbox.sources) for one in found]
 
 
-def address_condition(word: str, *, of_members: bool = False) -> Condition:
-    """Requests, or members who have one, of an address that begins so."""
+def _by_address(word: str, prefix: str) -> Condition:
+    """Members, or their requests, of an address that begins so; a member stands where the first of them is, once."""
     beginning = word.lower()
-    with scopes_disabled():
-        rows = PecRequest.objects.filter(prefixed("address", beginning))
-    if not of_members:
-        return Condition(prefixed("address", beginning), (Source(rows, ("address",), rank=_RANK),))
-    # A member stands where the first of such addresses is, once.
     first = RawSQL(
         '"pec_requests_pecrequest"."id" = (SELECT other.id FROM pec_requests_pecrequest AS other'
         ' WHERE other.member_id = "pec_requests_pecrequest"."member_id" AND other.address >= %s AND other.address < %s'
@@ -32,5 +34,9 @@ def address_condition(word: str, *, of_members: bool = False) -> Condition:
         (beginning, beginning + "\x7f"),
         output_field=BooleanField(),
     )
+    with scopes_disabled():
+        rows = PecRequest.objects.filter(prefixed("address", beginning)).filter(first)
+    if prefix:
+        return Condition(prefixed("address", beginning), (Source(rows, ("address",), "member_id", "member_id", _RANK),))
     theirs = PecRequest.objects.filter(prefixed("address", beginning), member=OuterRef("pk"))
-    return Condition(Q(Exists(theirs)), (Source(rows.filter(first), ("address",), "member_id", rank=_RANK),))
+    return Condition(Q(Exists(theirs)), (Source(rows, ("address",), "member_id", rank=_RANK),))

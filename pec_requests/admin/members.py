@@ -23,7 +23,7 @@ from members.keyset import Condition
 from members.lists import ListFilter, by_term
 from members.models import Member
 from pec_requests import eligibility, lifecycle
-from pec_requests.admin.mailboxes import address_condition, is_address
+from pec_requests.admin.mailboxes import word_conditions
 from pec_requests.admin.requests import status_badge
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
 from pec_requests.states import LIVE
@@ -92,9 +92,7 @@ class MemberWithPecAdmin(MemberAdmin):
 
     def word_conditions(self, word: str) -> list[Condition]:
         """As ever, and by the address of a mailbox."""
-        if is_address(word):
-            return [address_condition(word, of_members=True)]
-        return super().word_conditions(word)
+        return word_conditions(word)
 
     @admin.display(description="PEC")
     def pec(self, member: Member) -> str:
@@ -144,7 +142,8 @@ class MemberWithPecAdmin(MemberAdmin):
         if "tutti" in asked:
             return eligibility.without_pec(), {"tutti": ["1"]}
         if "lista" in asked:
-            return self.listed(request, asked["lista"]), {"lista": [asked["lista"]]}
+            query = str(asked["lista"])
+            return self.listed(request, query), {"lista": [query]}
         ids = [pk for pk in asked.getlist("ids") if pk.isascii() and pk.isdecimal()]
         return self.get_queryset(request).filter(pk__in=ids), {"ids": ids}
 

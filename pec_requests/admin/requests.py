@@ -19,10 +19,10 @@ from audit.actors import Actor
 from audit.models import LogEntry
 from members.current import require_permission
 from members.keyset import Condition, Source
-from members.lists import ListAdmin, ListFilter, member_word
+from members.lists import ListAdmin, ListFilter
 from pec_requests import attention, lifecycle
 from pec_requests.admin.acts import EXPLANATIONS, PERMISSIONS, ReasonForm, acts_for, confirm_page, tell
-from pec_requests.admin.mailboxes import address_condition, is_address
+from pec_requests.admin.mailboxes import word_conditions
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
 from pec_requests.states import IllegalMove, Move, Status
 
@@ -133,7 +133,7 @@ class PecRequestAdmin(ListAdmin):
         return Source(PecRequest.objects.all())
 
     def word_conditions(self, word: str) -> list[Condition]:
-        return [address_condition(word)] if is_address(word) else list(member_word(word, "member__"))
+        return word_conditions(word, "member__")
 
     @admin.display(description=gettext_lazy("Iscritto"))
     def member_name(self, pec: PecRequest) -> str:

@@ -250,7 +250,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='pecrequest',
-            index=models.Index(fields=['ordine', 'address', 'id'], name='request_address'),
+            index=models.Index(fields=['ordine', 'address', 'member'], name='request_address'),
         ),
         migrations.AddIndex(
             model_name='pecrequest',

@@ -178,9 +178,10 @@ SELECT id, %s, (id / 18)::text, CASE id %% 20 WHEN 0 THEN 'SOSPESO' ELSE 'ISCRIT
 """
 _REQUESTS = """
 INSERT INTO pec_requests_pecrequest (public_id, member_id, domain_id, address, recovery_email, status, reason)
-SELECT gen_random_uuid(), id, %s, 'nome' || id || '.cognome@tsrm.org', CASE id %% 20 WHEN 0 THEN '' ELSE 'x' END,
-       'RICHIESTA', ''
-  FROM members_member m WHERE id %% 10 < 9 AND NOT EXISTS (SELECT FROM pec_requests_pecrequest r WHERE r.member_id = m.id)
+SELECT gen_random_uuid(), id, %s, 'nome' || id || '.cognome@tsrm.org',
+       CASE id %% 20 WHEN 0 THEN '' ELSE 'x' END, 'RICHIESTA', ''
+  FROM members_member m
+ WHERE id %% 10 < 9 AND NOT EXISTS (SELECT FROM pec_requests_pecrequest r WHERE r.member_id = m.id)
 """
 
 
@@ -196,10 +197,11 @@ def fill(member: Member, number: int, after: int) -> None:
 
 def looks(member: Member) -> Iterator[str]:
     albo = member.enrolments.get().albo_id
+    address = PecRequest.objects.earliest("pk").address
     for query in (
-        "", "p=ultima", "q=ross", "q=mar", "q=m", "q=ross&p=ultima", "q=CFX00", "q=7", "q=nome1", f"albo={albo}",
+        "", "p=ultima", "q=ross", "q=mar", "q=m", "q=ross&p=ultima", "q=CFX0000", "q=77", "q=nome1", f"albo={albo}",
         "stato=SOSPESO", "stato=ISCRITTO&p=ultima", "provincia=ZZ", "pec=RICHIESTA", "pec=con", "pec=senza",
-        "avviso=cf_mismatch", "avviso=email_missing", "stato=SOSPESO&provincia=ZZ", "q=nome1.",
+        "avviso=cf_mismatch", "avviso=email_missing", "stato=SOSPESO&provincia=ZZ", f"albo={albo}&stato=SOSPESO",
     ):  # fmt: skip
         yield f"{MEMBERS}?{query}"
     for query in (
@@ -210,19 +212,20 @@ def looks(member: Member) -> Iterator[str]:
         "attenzione=si",
         "q=ross",
         "q=mar",
-        "q=nome1.",
+        f"q={address}",
     ):
         yield f"{REQUESTS}?{query}"
 
 
 # Whole tables, small by nature.
 _SMALL = {"members_ordine", "members_albo", "pec_requests_pecdomain"}
+_LONG = {"members_member", "members_term", "members_enrolment", "pec_requests_pecrequest"}
 _PAGE = 50
 _COUNTED = 200
 
 
-def read(client: Client, url: str) -> tuple[int, int]:
-    """How many queries, and how many rows PostgreSQL reads for them."""
+def read(client: Client, url: str, tables: set[str]) -> tuple[int, int]:
+    """How many queries, and how many rows PostgreSQL reads for them; none of these tables as a whole."""
     with CaptureQueriesContext(connection) as asked:
         answer = client.get(url)
     assert answer.status_code == 200 and len(answer.context["cl"].result_list) > 0, url
@@ -230,19 +233,18 @@ def read(client: Client, url: str) -> tuple[int, int]:
     with connection.cursor() as cursor:
         for query in asked.captured_queries:
             sql = query["sql"]
-            if not sql.startswith("SELECT") or "members_" not in sql and "pec_requests_" not in sql:
+            if not sql.startswith("SELECT") or not ("members_" in sql or "pec_requests_" in sql):
                 continue
             cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}")
             for step in steps(cursor.fetchone()[0][0]["Plan"]):
-                rows += scanned(step, url)
+                rows += scanned(step)
+                assert step["Node Type"] != "Seq Scan" or step["Relation Name"] not in tables, (url, step)
     return len(asked), rows
 
 
-def scanned(step: dict[str, Any], url: str) -> int:
+def scanned(step: dict[str, Any]) -> int:
     if "Scan" not in step["Node Type"] or step.get("Relation Name") in _SMALL:
         return 0
-    if step.get("Relation Name") in {"members_member", "members_term", "members_enrolment", "pec_requests_pecrequest"}:
-        assert step["Node Type"] != "Seq Scan", (url, step["Relation Name"], step.get("Filter"), step["Actual Rows"])
     dropped = step.get("Rows Removed by Filter", 0) + step.get("Rows Removed by Index Recheck", 0)
     return int((step["Actual Rows"] + dropped) * step["Actual Loops"])
 
@@ -256,12 +258,13 @@ def test_a_page_reads_as_much_of_a_long_list_as_of_a_longer_one(
         monkeypatch.setattr(f"{module}.COUNTED", _COUNTED)
     users = [staff(member.ordine), UserFactory(is_superuser=True)]
     taken: list[dict[tuple[int, str], tuple[int, int]]] = []
-    for number, after in ((6000, 0), (18_000, 6000)):
+    # Where there are few pages, to read them all is not wrong.
+    for number, after, tables in ((6000, 0, set()), (18_000, 6000, _LONG)):
         fill(member, number, after)
         taken.append({})
         for user in users:
             client.force_login(user)
-            taken[-1] |= {(user.pk, url): read(client, url) for url in looks(member)}
+            taken[-1] |= {(user.pk, url): read(client, url, tables) for url in looks(member)}
     for look, (queries, rows) in taken[0].items():
         more_queries, more_rows = taken[1][look]
         assert queries == more_queries, look
