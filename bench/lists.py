@@ -46,7 +46,7 @@ class Look:
 _MEMBERS, _REQUESTS = "/admin/members/member/", "/admin/pec_requests/pecrequest/"
 _OF_MEMBERS = {
     "first": "", "last": "p=ultima", "surname": "q=ross", "name": "q=mari", "one letter": "q=m",
-    "two words": "q=ross+mar", "codice fiscale": "q=CFX00", "number": "q=77", "address": "q=nome1",
+    "two words": "q=ross+mar", "codice fiscale": "q=CFX00", "number": "q=77", "address": "q=nome1.",
     "albo": "albo={albo}", "status": "stato=SOSPESO",
     "enrolled": "stato=ISCRITTO", "province": "provincia=AN", "rare province": "provincia=ZZ", "pec": "pec=ATTIVO",
     "senza PEC": "pec=senza", "con": "pec=con", "mismatch": "avviso=cf_mismatch", "no e-mail": "avviso=email_missing",
@@ -55,7 +55,7 @@ _OF_MEMBERS = {
 }  # fmt: skip
 _OF_REQUESTS = {
     "first": "", "last": "p=ultima", "attention": "attenzione=si", "status": "stato=SOSPESO", "most": "stato=ATTIVO",
-    "domain": "dominio=tsrm.org", "surname": "q=ross", "name": "q=mari", "address": "q=nome1",
+    "domain": "dominio=tsrm.org", "surname": "q=ross", "name": "q=mari", "address": "q=nome1.",
     "codice fiscale": "q=CFX00",
 }  # fmt: skip
 

@@ -14,14 +14,10 @@ _RANK = 4
 
 
 def word_conditions(word: str, prefix: str = "") -> list[Condition]:
-    """As ``members.lists.member_word``, and by address where the word can be no name."""
+    """As ``members.lists.member_word``, and by address where the word has the signs of one."""
     if "@" in word or "." in word:
         return [_by_address(word, prefix)]
-    found = list(member_word(word, prefix))
-    if not any(letter.isdigit() for letter in word):
-        return found
-    mailbox = _by_address(word, prefix)
-    return [Condition(one.q | mailbox.q, one.sources + mailbox.sources) for one in found]
+    return list(member_word(word, prefix))
 
 
 def _by_address(word: str, prefix: str) -> Condition:

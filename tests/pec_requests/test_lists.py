@@ -199,7 +199,7 @@ def looks(member: Member) -> Iterator[str]:
     albo = member.enrolments.get().albo_id
     address = PecRequest.objects.earliest("pk").address
     for query in (
-        "", "p=ultima", "q=ross", "q=mar", "q=m", "q=ross&p=ultima", "q=CFX0000", "q=77", "q=nome1", f"albo={albo}",
+        "", "p=ultima", "q=ross", "q=mar", "q=m", "q=ross&p=ultima", "q=CFX0000", "q=77", f"albo={albo}",
         "stato=SOSPESO", "stato=ISCRITTO&p=ultima", "provincia=ZZ", "pec=RICHIESTA", "pec=con", "pec=senza",
         "avviso=cf_mismatch", "avviso=email_missing", "stato=SOSPESO&provincia=ZZ", f"albo={albo}&stato=SOSPESO",
     ):  # fmt: skip
