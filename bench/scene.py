@@ -30,7 +30,9 @@ _TABLES = (
 def clear() -> None:
     """No people and nothing asked for."""
     with connection.cursor() as cursor:
-        cursor.execute(f"TRUNCATE {_TABLES}, members_member, members_enrolment, post_office_email CASCADE")
+        cursor.execute(
+            f"TRUNCATE {_TABLES}, members_member, members_enrolment, members_term, post_office_email CASCADE"
+        )
         cursor.execute("UPDATE pec_requests_providerhealth SET state = 'CLOSED', failures = 0")
 
 

@@ -7,7 +7,8 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models.functions import Now, Upper
+from django.db.models import F, Q
+from django.db.models.functions import Collate, Now, Upper
 from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager, scopes_disabled
 
@@ -110,7 +111,8 @@ class Member(models.Model):
         M = "M", _("Maschile")
         F = "F", _("Femminile")
 
-    ordine = models.ForeignKey(Ordine, models.PROTECT, related_name="members", verbose_name=_("Ordine"))
+    # Its index is ``member_list``, whose first column it is.
+    ordine = models.ForeignKey(Ordine, models.PROTECT, related_name="members", verbose_name=_("Ordine"), db_index=False)
     user = models.OneToOneField(
         User, models.SET_NULL, null=True, blank=True, related_name="member", verbose_name=_("utente")
     )
@@ -119,7 +121,8 @@ class Member(models.Model):
     tax_code_mismatch = models.BooleanField(_("codice fiscale incoerente"), default=False, editable=False)
     surname = models.CharField(_("cognome"), max_length=80)
     name = models.CharField(_("nome"), max_length=80)
-    search_key = models.CharField(max_length=SEARCH_KEY_LENGTH, editable=False, db_index=True)
+    # By bytes: then beginnings can be looked up in the same index that lists are read from, in its order.
+    search_key = models.CharField(max_length=SEARCH_KEY_LENGTH, editable=False, db_collation="C")
     sex = models.CharField(_("sesso"), max_length=1, choices=Sex, blank=True)
     birth_date = models.DateField(_("data di nascita"), null=True, blank=True)
     birth_place = models.CharField(_("luogo di nascita"), max_length=100, blank=True)
@@ -148,9 +151,20 @@ class Member(models.Model):
     class Meta:
         verbose_name = _("iscritto")
         verbose_name_plural = _("iscritti")
-        ordering: ClassVar = ["surname", "name", "id"]
+        ordering: ClassVar = ["search_key", "id"]
         indexes: ClassVar = [
-            models.Index(fields=["ordine", "surname", "name", "id"], name="member_list"),
+            models.Index(fields=["ordine", "search_key", "id"], name="member_list"),
+            models.Index(fields=["ordine", "province", "search_key", "id"], name="member_province"),
+            # Of what is rare only the rare: the importing of everybody else does not pay for it.
+            models.Index(
+                fields=["ordine", "search_key", "id"], condition=Q(tax_code_mismatch=True), name="member_mismatch"
+            ),
+            models.Index(
+                fields=["ordine", "email_problem", "search_key", "id"],
+                condition=~Q(email_problem=""),
+                name="member_email_problem",
+            ),
+            models.Index(F("ordine"), Collate("tax_code", "C"), F("id"), name="member_tax_code"),
             models.Index(Upper("personal_email"), name="member_email"),
         ]
 
@@ -189,8 +203,11 @@ class Enrolment(models.Model):
         SOSPESO = "SOSPESO", _("Sospeso")
         CANCELLATO = "CANCELLATO", _("Cancellato")
 
-    member = models.ForeignKey(Member, models.PROTECT, related_name="enrolments", verbose_name=_("iscritto"))
-    albo = models.ForeignKey(Albo, models.PROTECT, related_name="enrolments", verbose_name=_("albo"))
+    # The index of ``one_enrolment_per_albo`` serves for the member; by albo one looks in ``Term``.
+    member = models.ForeignKey(
+        Member, models.PROTECT, related_name="enrolments", verbose_name=_("iscritto"), db_index=False
+    )
+    albo = models.ForeignKey(Albo, models.PROTECT, related_name="enrolments", verbose_name=_("albo"), db_index=False)
     number = models.CharField(_("numero di iscrizione"), max_length=30, db_index=True)
     enrolled_on = models.DateField(_("data di iscrizione"), null=True, blank=True)
     status = models.CharField(_("stato"), max_length=12, choices=Status, default=Status.ISCRITTO)
@@ -206,6 +223,30 @@ class Enrolment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.albo} n. {self.number}"
+
+
+class Term(models.Model):
+    """What a member is found by and no column of the member holds, in the order of the members' list.
+
+    A word of the name that is not the first, or, behind a ``=``, an albo, the status of an enrolment, or what
+    ``pec_requests`` adds. Triggers of the database write these rows and nothing else does: an import by COPY keeps them
+    right as well. They refer to nothing, since the triggers also take them away.
+    """
+
+    pk = models.CompositePrimaryKey("ordine_id", "term", "sort", "member_id")
+    ordine = models.ForeignKey(Ordine, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
+    term = models.CharField(max_length=170, db_collation="C")
+    sort = models.CharField(max_length=170, db_collation="C")
+    member = models.ForeignKey(Member, models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="ordine")
+
+    class Meta:
+        verbose_name = _("voce di ricerca")
+        verbose_name_plural = _("voci di ricerca")
+
+    def __str__(self) -> str:
+        return self.term
 
 
 class AccessLink(models.Model):

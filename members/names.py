@@ -22,8 +22,10 @@ _folded = lru_cache(maxsize=8192)(fold)
 
 
 def search_key(surname: str, name: str) -> str:
-    """What a search by name looks into: a blank before every word, so that ``LIKE '% ros%'`` finds word beginnings.
+    """What lists are sorted by and searches look into: ``Dal Pozzo``, ``Anna`` → ``" dal pozzo  anna"``.
 
-    Cut to what the register keeps: one letter of another alphabet may be many of ours.
+    A blank before every word, so that ``LIKE '% ros%'`` finds word beginnings, and two between surname and name, so
+    that whoever is called Rossi comes before everybody called Rossi Bianchi. Cut to what the register keeps: one letter
+    of another alphabet may be many of ours.
     """
-    return f" {_folded(surname)} {_folded(name)}"[:SEARCH_KEY_LENGTH]
+    return f" {_folded(surname)}  {_folded(name)}"[:SEARCH_KEY_LENGTH]

@@ -47,8 +47,9 @@ PERMISSIONS_BY_ROLE: dict[str, frozenset[str]] = {Role.OPERATORE: _OPERATORE, Ro
 
 def ordine_id_of(obj: Model) -> int | None:
     """The Ordine an object belongs to, found on it or on its member; None for what belongs to none."""
-    if hasattr(obj, "ordine_id"):
-        return cast("int | None", obj.ordine_id)
+    # A request that has just been made does not know yet what the database wrote into it: then its member does.
+    if getattr(obj, "ordine_id", None) is not None:
+        return cast("int", obj.ordine_id)  # type: ignore[attr-defined]
     for owner in ("member", "request"):
         if getattr(obj, f"{owner}_id", None) is not None:
             return ordine_id_of(getattr(obj, owner))

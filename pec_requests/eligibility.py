@@ -28,9 +28,14 @@ def with_live_request() -> Q:
     return Q(Exists(PecRequest.objects.filter(member=OuterRef("pk"), status__in=LIVE)))
 
 
+def lacking_pec() -> Q:
+    """Enrolled members who have neither a live request nor a PEC of their own."""
+    return enrolled() & ~with_live_request() & Q(own_pec="")
+
+
 def without_pec() -> QuerySet[Member]:
     """Enrolled members of the scope who have neither a live request nor a PEC of their own."""
-    return Member.objects.filter(enrolled(), ~with_live_request(), own_pec="")
+    return Member.objects.filter(lacking_pec())
 
 
 def domains_for(ordine_id: int) -> QuerySet[PecDomain]:

@@ -53,8 +53,15 @@ class PecRequest(models.Model):
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     member = models.ForeignKey(Member, models.PROTECT, related_name="pec_requests", verbose_name=_("iscritto"))
-    domain = models.ForeignKey(PecDomain, models.PROTECT, related_name="requests", verbose_name=_("dominio"))
-    address = models.CharField(_("indirizzo"), max_length=164, db_index=True)
+    # The member's, and whether staff must look at it (``attention``): lists are read by them. The database writes both.
+    ordine = models.ForeignKey(
+        Ordine, models.PROTECT, related_name="+", editable=False, db_constraint=False, db_index=False
+    )
+    needs_staff = models.BooleanField(db_default=False, editable=False)
+    domain = models.ForeignKey(
+        PecDomain, models.PROTECT, related_name="requests", verbose_name=_("dominio"), db_index=False
+    )
+    address = models.CharField(_("indirizzo"), max_length=164, db_index=True, db_collation="C")
     recovery_email = models.CharField(_("email di recupero"), max_length=254, blank=True)
     status = models.CharField(_("stato"), max_length=12, choices=Status, default=Status.RICHIESTA)
     reason = models.CharField(_("motivo"), max_length=300, blank=True)
@@ -76,6 +83,13 @@ class PecRequest(models.Model):
                 fields=["address"], condition=Q(status__in=LIVE), name="one_live_request_per_address"
             ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="known_request_status"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["ordine", "id"], name="request_list"),
+            models.Index(fields=["ordine", "status", "id"], name="request_status"),
+            models.Index(fields=["ordine", "domain", "id"], name="request_domain"),
+            models.Index(fields=["ordine", "address", "member"], name="request_address"),
+            models.Index(fields=["ordine", "id"], condition=Q(needs_staff=True), name="request_needs_staff"),
         ]
         permissions: ClassVar = [
             ("request_pec", _("Può richiedere una PEC")),

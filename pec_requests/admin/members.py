@@ -6,20 +6,24 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import Prefetch, Q, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from members.admin import MemberAdmin
 from members.current import require_permission
+from members.keyset import Condition
+from members.lists import ListFilter, by_term
 from members.models import Member
 from pec_requests import eligibility, lifecycle
+from pec_requests.admin.mailboxes import word_conditions
 from pec_requests.admin.requests import status_badge
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
 from pec_requests.states import LIVE
@@ -41,19 +45,29 @@ class DomainForm(forms.Form):
         field.queryset = PecDomain.objects.filter(ordini__in=members.order_by().values("ordine")).distinct()
 
 
-class PecFilter(admin.SimpleListFilter):
+class PecFilter(ListFilter):
     """By the state of the PEC."""
 
     title = gettext_lazy("PEC")
     parameter_name = "pec"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [("senza", gettext_lazy("Senza PEC")), ("con", gettext_lazy("Con richiesta o casella"))]
+        return [
+            ("senza", gettext_lazy("Senza PEC")),
+            ("con", gettext_lazy("Con richiesta o casella")),
+            *((status.value, status.label) for status in LIVE),
+        ]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Member]) -> QuerySet[Member]:
-        if self.value() == "senza":
-            return queryset.filter(eligibility.enrolled(), ~eligibility.with_live_request(), own_pec="")
-        return queryset.filter(eligibility.with_live_request()) if self.value() == "con" else queryset
+    def condition(self) -> Condition | None:
+        chosen = self.value()
+        if chosen == "senza":
+            return by_term(eligibility.lacking_pec(), "pec SENZA")
+        if chosen == "con":
+            return by_term(eligibility.with_live_request(), *(f"pec {status.value}" for status in LIVE))
+        if chosen in LIVE:
+            mine = PecRequest.objects.filter(member=OuterRef("pk"), status=chosen)
+            return by_term(Q(Exists(mine)), f"pec {chosen}")
+        return None
 
 
 admin.site.unregister(Member)
@@ -63,16 +77,22 @@ admin.site.unregister(Member)
 class MemberWithPecAdmin(MemberAdmin):
     list_display = ("surname", "name", "tax_code", "enrolment_numbers", "pec", "email_state")
     list_filter = (PecFilter, *MemberAdmin.list_filter)
+    search_help_text = gettext_lazy("Cognome, nome, codice fiscale, numero di iscrizione o indirizzo PEC")
     actions = ("request_for_selected",)
     change_list_template = "admin/members/member/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
-        live = PecRequest.objects.filter(status__in=LIVE)
+        with scopes_disabled():
+            live = PecRequest.objects.filter(status__in=LIVE)
         return (
             super()
             .get_queryset(request)
             .prefetch_related(Prefetch("pec_requests", queryset=live, to_attr="live_requests"))
         )
+
+    def word_conditions(self, word: str) -> list[Condition]:
+        """As ever, and by the address of a mailbox."""
+        return word_conditions(word)
 
     @admin.display(description="PEC")
     def pec(self, member: Member) -> str:
@@ -90,7 +110,9 @@ class MemberWithPecAdmin(MemberAdmin):
 
     @admin.action(description=gettext_lazy("Richiedi PEC per gli iscritti selezionati"), permissions=["request"])
     def request_for_selected(self, request: HttpRequest, queryset: QuerySet[Member]) -> HttpResponse:
-        """The selection goes on to the page that asks."""
+        """The selection goes on to the page that asks: who is ticked one by one, the whole list as what asks for it."""
+        if request.POST.get("select_across") == "1":
+            return self._ask(request, queryset, {"lista": [request.GET.urlencode()]})
         return self._ask(request, queryset, {"ids": [str(pk) for pk in queryset.values_list("pk", flat=True)]})
 
     def has_request_permission(self, request: HttpRequest) -> bool:
@@ -103,17 +125,27 @@ class MemberWithPecAdmin(MemberAdmin):
     def request_view(self, request: HttpRequest) -> HttpResponse:
         """Which members, in which domain, who cannot and why; then the requests.
 
-        The members are those of ``ids``, or, with ``tutti``, everybody without a PEC at the moment of the POST.
+        The members are those of ``ids``, or, at the moment of the POST, everybody in the list that the query string
+        ``lista`` asks for, or, with ``tutti``, everybody without a PEC.
         """
         require_permission(request, REQUEST)
         asked = request.POST if request.method == "POST" else request.GET
-        everybody, ids = "tutti" in asked, [pk for pk in asked.getlist("ids") if pk.isascii() and pk.isdecimal()]
-        members = eligibility.without_pec() if everybody else self.get_queryset(request).filter(pk__in=ids)
+        members, hidden = self._chosen(request, asked)
         if request.method == "POST":
             form = DomainForm(request.POST, members=members)
             if form.is_valid():
                 return self._request(request, members, form.cleaned_data["domain"])
-        return self._ask(request, members, {"tutti": ["1"]} if everybody else {"ids": ids})
+        return self._ask(request, members, hidden)
+
+    def _chosen(self, request: HttpRequest, asked: QueryDict) -> tuple[QuerySet[Member], dict[str, list[str]]]:
+        """The members, and what names them in the form."""
+        if "tutti" in asked:
+            return eligibility.without_pec(), {"tutti": ["1"]}
+        if "lista" in asked:
+            query = str(asked["lista"])
+            return self.listed(request, query), {"lista": [query]}
+        ids = [pk for pk in asked.getlist("ids") if pk.isascii() and pk.isdecimal()]
+        return self.get_queryset(request).filter(pk__in=ids), {"ids": ids}
 
     def _request(self, request: HttpRequest, members: QuerySet[Member], domain: PecDomain) -> HttpResponse:
         outcome = lifecycle.request_pec(members.values_list("pk", flat=True), domain, Actor.of(request))
@@ -130,7 +162,7 @@ class MemberWithPecAdmin(MemberAdmin):
         return redirect("admin:pec_requests_pecrequest_changelist")
 
     def _ask(self, request: HttpRequest, members: QuerySet[Member], hidden: dict[str, list[str]]) -> HttpResponse:
-        people = list(members.select_related("ordine").order_by("surname", "name", "id"))
+        people = list(members.select_related("ordine").order_by("search_key", "id"))
         form = DomainForm(request.POST if "domain" in request.POST else None, members=members)
         domain = form.fields["domain"].queryset.first()  # type: ignore[attr-defined]
         refused = eligibility.refusals(people, domain) if domain else {}

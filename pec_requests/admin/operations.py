@@ -32,6 +32,8 @@ RETRY = "pec_requests.retry_operation"
 State = ProviderOperation.State
 # How many different words of the provider are shown before all of a kind are retried.
 WORDS_SHOWN = 10
+# How many of the operations chosen are named on the page that asks.
+SELECTED_SHOWN = 100
 _BADGES = {
     State.WAITING: "wait",
     State.RUNNING: "wait",
@@ -157,6 +159,7 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
             done = lifecycle.retry_operations(queryset.values_list("pk", flat=True), Actor.of(request))
             tell(request, done, _("Operazioni rimesse in coda: %(count)s.") % {"count": done})
             return None
+        across = request.POST.get("select_across") == "1"
         return confirm_page(
             self.admin_site,
             request,
@@ -164,10 +167,12 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
             button=_("Riprova"),
             opts=self.opts,
             text=_("Le operazioni da verificare tornano in coda."),
-            objects=[f"{o} – {o.request.address}" for o in queryset],
+            objects=[f"{o} – {o.request.address}" for o in queryset[:SELECTED_SHOWN]],
             back=reverse("admin:pec_requests_provideroperation_changelist"),
             action="retry_selected",
-            selected=[o.pk for o in queryset],
+            # The whole list is named by its query string, which the form keeps, not row by row.
+            across=across,
+            selected=queryset.values_list("pk", flat=True)[: 1 if across else None],
         )
 
     def has_retry_permission(self, request: HttpRequest) -> bool:

@@ -13,15 +13,18 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from audit.models import LogEntry
 from members.current import require_permission
-from members.names import fold
+from members.keyset import Condition, Source
+from members.lists import ListAdmin, ListFilter
 from pec_requests import attention, lifecycle
 from pec_requests.admin.acts import EXPLANATIONS, PERMISSIONS, ReasonForm, acts_for, confirm_page, tell
-from pec_requests.models import PecRequest, ProviderOperation
-from pec_requests.states import IllegalMove, Move
+from pec_requests.admin.mailboxes import word_conditions
+from pec_requests.models import PecDomain, PecRequest, ProviderOperation
+from pec_requests.states import IllegalMove, Move, Status
 
 LOG_SHOWN = 50
 State = ProviderOperation.State
@@ -41,7 +44,7 @@ def status_badge(pec: PecRequest) -> SafeString:
     return format_html('<span class="badge-state badge-{}">{}</span>', _BADGES[pec.status], pec.get_status_display())
 
 
-class AttentionFilter(admin.SimpleListFilter):
+class AttentionFilter(ListFilter):
     """Requests that wait for staff."""
 
     title = gettext_lazy("da verificare")
@@ -50,17 +53,50 @@ class AttentionFilter(admin.SimpleListFilter):
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("si", gettext_lazy("Da verificare"))]
 
-    def queryset(self, request: HttpRequest, queryset: QuerySet[PecRequest]) -> QuerySet[PecRequest]:
-        return queryset.filter(attention.wanted()) if self.value() == "si" else queryset
+    def condition(self) -> Condition | None:
+        return _column(Q(needs_staff=True)) if self.value() == "si" else None
+
+
+class StateFilter(ListFilter):
+    """By the status of the request."""
+
+    title = gettext_lazy("stato")
+    parameter_name = "stato"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(Status.choices)
+
+    def condition(self) -> Condition | None:
+        return _column(Q(status=self.value())) if self.value() in Status.values else None
+
+
+class DomainFilter(ListFilter):
+    """By the domain of the address."""
+
+    title = gettext_lazy("dominio")
+    parameter_name = "dominio"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        self._domains = dict(PecDomain.objects.order_by("name").values_list("name", "pk"))
+        return [(name, name) for name in self._domains]
+
+    def condition(self) -> Condition | None:
+        domain = self._domains.get(self.value() or "")
+        return _column(Q(domain=domain)) if domain else None
+
+
+def _column(q: Q) -> Condition:
+    with scopes_disabled():
+        return Condition(q, (Source(PecRequest.objects.filter(q)),))
 
 
 @admin.register(PecRequest)
-class PecRequestAdmin(admin.ModelAdmin[PecRequest]):
+class PecRequestAdmin(ListAdmin):
     list_display = ("address", "member_name", "badge", "waiting_for", "needs", "requested_at")
-    list_filter = (AttentionFilter, "status", "domain")
-    search_fields = ("address",)
-    search_help_text = gettext_lazy("Indirizzo, cognome, nome o codice fiscale")
-    list_per_page = 50
+    list_filter = (AttentionFilter, StateFilter, DomainFilter)
+    search_fields = ("address",)  # shows the box; what it finds is said in ``word_conditions``
+    search_help_text = gettext_lazy("Indirizzo, cognome, nome, codice fiscale o numero di iscrizione")
+    newest_first = True
     date_hierarchy = None
     change_form_template = "admin/pec_requests/pecrequest/change_form.html"
     fields = (
@@ -86,23 +122,20 @@ class PecRequestAdmin(admin.ModelAdmin[PecRequest]):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PecRequest]:
-        unsettled = ProviderOperation.objects.filter(state__in=ProviderOperation.UNSETTLED).order_by("id")
-        rows = super().get_queryset(request).select_related("member__ordine", "domain")
+        with scopes_disabled():
+            unsettled = ProviderOperation.objects.filter(state__in=ProviderOperation.UNSETTLED).order_by("id")
+        rows: QuerySet[PecRequest] = super().get_queryset(request).select_related("member__ordine", "domain")
         return rows.prefetch_related(Prefetch("operations", queryset=unsettled, to_attr="unsettled")).annotate(
             member_enrolled=Exists(attention.current_enrolments(OuterRef("member")))
         )
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[PecRequest], search_term: str
-    ) -> tuple[QuerySet[PecRequest], bool]:
-        for word in search_term.split():
-            found = Q(address__startswith=word.lower()) | Q(member__tax_code__startswith=word.upper())
-            if folded := fold(word):
-                found |= Q(member__search_key__contains=f" {folded}")
-            queryset = queryset.filter(found)
-        return queryset, False
+    def everything(self) -> Source:
+        return Source(PecRequest.objects.all())
 
-    @admin.display(description=gettext_lazy("Iscritto"), ordering="member__surname")
+    def word_conditions(self, word: str) -> list[Condition]:
+        return word_conditions(word, "member__")
+
+    @admin.display(description=gettext_lazy("Iscritto"))
     def member_name(self, pec: PecRequest) -> str:
         return str(pec.member)
 
@@ -111,7 +144,7 @@ class PecRequestAdmin(admin.ModelAdmin[PecRequest]):
         url = reverse("admin:members_member_change", args=[pec.member_id])
         return format_html('<a href="{}">{}</a>', url, pec.member)
 
-    @admin.display(description=gettext_lazy("Stato"), ordering="status")
+    @admin.display(description=gettext_lazy("Stato"))
     def badge(self, pec: PecRequest) -> str:
         return status_badge(pec)
 

@@ -225,7 +225,7 @@ def test_derived_fields_follow_an_update(umbria: Ordine) -> None:
     run([line(1, Cognome="Müller", Email="m@pec.example.it")], umbria)
     member = Member.objects.get()
     assert (member.search_key, member.tax_code_mismatch, member.email_problem) == (
-        " muller mario",
+        " muller  mario",
         True,
         "email_is_pec",
     )

@@ -1,0 +1,241 @@
+"""Pages of a long list, read by key: a page costs the same wherever it is and however long the list.
+
+A list is read from a ``Source``: rows in the order of one index that begins with the Ordine. Of each Ordine in the
+scope as many rows are read as a page has, and the pages merged. What else is asked for is looked up row by row, in
+subqueries that PostgreSQL does not turn into joins: no statistics can lead it to read a whole table.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection
+from django.db.models import BigIntegerField, F, Func, IntegerField, Model, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models.expressions import RawSQL
+from django.db.models.fields import TextField
+from django.db.models.lookups import GreaterThan, IsNull, LessThan
+from django_scopes import scopes_disabled
+
+# How many rows are looked at to say how many there are.
+COUNTED = 1000
+_MOST_KEYS = 2
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows in the order of one index: the Ordine, ``keys`` (texts, two at most), and ``pk``.
+
+    ``pk`` is what the list's rows are found by: they have it in their column ``finds``.
+    """
+
+    rows: QuerySet[Any]
+    keys: tuple[str, ...] = ()
+    pk: str = "pk"
+    finds: str = "pk"
+    # Rows of a lower rank come first; sources of one rank are merged by their keys.
+    rank: int = 0
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What somebody asked for: as a ``Q`` on the rows of the list, and where to read what meets it from, in order."""
+
+    q: Q
+    sources: tuple[Source, ...] = ()
+
+
+@dataclass(frozen=True)
+class Position:
+    """The place of a row: which source, the keys there, the primary key."""
+
+    rank: int
+    keys: tuple[str, str]
+    pk: int
+
+    def __str__(self) -> str:
+        text = json.dumps([self.rank, *self.keys, self.pk], ensure_ascii=False)
+        return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> Position | None:
+        """What ``str`` made; None for anything else."""
+        try:
+            rank, one, two, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
+        except (binascii.Error, ValueError, TypeError):
+            return None
+        sound = type(rank) is type(pk) is int and type(one) is type(two) is str and "\0" not in one + two
+        return cls(rank, (one, two), pk) if sound and abs(pk) < 2**63 else None
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many rows, and whether there may be more."""
+
+    number: int
+    more: bool
+
+
+@dataclass
+class Page:
+    """Positions in the order of the list, and whether there are more on either side."""
+
+    positions: list[Position] = field(default_factory=list)
+    before: bool = False
+    after: bool = False
+
+
+class Listing:
+    """What was asked for, of the rows of one model in some Ordini."""
+
+    def __init__(
+        self,
+        model: type[Model],
+        ordini: Sequence[int],
+        everything: Source,
+        conditions: Sequence[Condition],
+        *,
+        newest_first: bool = False,
+    ) -> None:
+        self._model, self._ordini, self._newest_first = model, list(ordini), newest_first
+        self._conditions = list(conditions)
+        self.sources = self._choose() or (everything,)
+
+    def page(self, size: int, *, after: Position | None = None, before: Position | None = None) -> Page:
+        """The page that follows a row, or comes before one."""
+        if before is not None:
+            found = self._read(size + 1, start=before, backwards=True)
+            if len(found) >= size:
+                return Page(found[:size][::-1], before=len(found) > size, after=True)
+            after = None
+        found = self._read(size + 1, start=after)
+        if after is not None and not found:
+            return self.last(size)
+        return Page(found[:size], before=after is not None, after=len(found) > size)
+
+    def last(self, size: int) -> Page:
+        """The page that the list ends with."""
+        found = self._read(size + 1, backwards=True)
+        return Page(found[:size][::-1], before=len(found) > size)
+
+    def finds(self, position: Position) -> str:
+        """The column of the list's rows that the position names a value of."""
+        return next(source.finds for source in self.sources if source.rank == position.rank)
+
+    def knows(self, position: Position) -> bool:
+        """Whether a row of this list may stand there."""
+        return any(source.rank == position.rank for source in self.sources)
+
+    def count(self) -> Count:
+        """How many rows there are, as far as that costs the same for every list.
+
+        Of more than ``COUNTED`` rows of the source no more are looked at. Where other conditions leave only some of
+        them, that is how many there are at least.
+        """
+        with scopes_disabled():
+            sql, params = self._merged(self.sources, COUNTED + 1, checked=False, ordered=False)
+            rows = _fetch(sql, params)
+            if len(self._conditions) < 2 and all(source.finds == "pk" for source in self.sources):
+                return Count(len(rows), len(rows) > COUNTED)
+            found = Q(pk__in=[])
+            for column in {source.finds for source in self.sources}:
+                ranks = {source.rank for source in self.sources if source.finds == column}
+                found |= Q(**{f"{column}__in": [row[-1] for row in rows if row[0] in ranks]})
+            met = self._model._default_manager.filter(found, *(c.q for c in self._conditions)).count()
+        return Count(met, len(rows) > COUNTED)
+
+    def _choose(self) -> tuple[Source, ...]:
+        """The sources of the condition that fewest meet; it is the others that are looked up row by row."""
+        choices = [condition.sources for condition in self._conditions if condition.sources]
+        if len(choices) < 2:
+            return choices[0] if choices else ()
+        counts, params = [], []
+        with scopes_disabled():
+            for sources in choices:
+                sql, more = self._merged(sources, COUNTED + 1, checked=False, ordered=False)
+                counts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608
+                params += more
+        found = _fetch(f"SELECT {', '.join(counts)}", params)[0]
+        return choices[found.index(min(found))]
+
+    def _read(self, number: int, *, start: Position | None = None, backwards: bool = False) -> list[Position]:
+        sources = [
+            source
+            for source in self.sources
+            if start is None or source.rank == start.rank or (source.rank < start.rank) == backwards
+        ]
+        with scopes_disabled():
+            sql, params = self._merged(sources, number, start=start, backwards=backwards)
+        return [Position(rank, (one, two), pk) for rank, one, two, pk in _fetch(sql, params)] if sql else []
+
+    def _merged(
+        self,
+        sources: Sequence[Source],
+        number: int,
+        *,
+        start: Position | None = None,
+        backwards: bool = False,
+        checked: bool = True,
+        ordered: bool = True,
+    ) -> tuple[str, list[Any]]:
+        """SQL for the first rows of all sources in all Ordini, in order; what people typed is in the parameters."""
+        parts: list[str] = []
+        params: list[Any] = [self._ordini]
+        for source in sources:
+            place = start if start is not None and start.rank == source.rank else None
+            rows = self._part(source, place, backwards=backwards, checked=checked)
+            sql, more = rows[:number].query.sql_with_params()
+            parts.append(f"({sql})")
+            params += more
+        if not parts:
+            return "", []
+        down, pk_down = ("DESC" if backwards else "ASC"), ("DESC" if backwards != self._newest_first else "ASC")
+        order = f'ORDER BY rank {down}, one COLLATE "C" {down}, two COLLATE "C" {down}, pk {pk_down}' if ordered else ""
+        merged = (
+            "SELECT page.* FROM unnest(%s::bigint[]) AS scope(ordine) CROSS JOIN LATERAL "  # noqa: S608
+            f"({' UNION ALL '.join(parts)}) AS page(rank, one, two, pk) "
+            f"{order} LIMIT {number:d}"
+        )
+        return merged, params
+
+    def _part(self, source: Source, place: Position | None, *, backwards: bool, checked: bool) -> QuerySet[Any, Any]:
+        """One source in one Ordine, from a place on."""
+        keys = [F(key) for key in source.keys]
+        descending = backwards != self._newest_first
+        rows = source.rows.filter(ordine_id=RawSQL("scope.ordine", (), output_field=BigIntegerField()))
+        if place is not None:
+            here = [Value(key) for key in place.keys[: len(keys)]]
+            beyond = LessThan if descending else GreaterThan
+            rows = rows.filter(beyond(_row(*keys, F(source.pk)), _row(*here, Value(place.pk))))
+        if checked:
+            for condition in self._conditions:
+                if self.sources is not condition.sources:
+                    rows = rows.filter(self._check(condition, source))
+        order = [key.desc() if descending else key.asc() for key in (*keys, F(source.pk))]
+        blanks = [Value("", output_field=TextField())] * (_MOST_KEYS - len(keys))
+        rank_value = Value(source.rank, output_field=IntegerField())
+        return rows.order_by(*order).values_list(rank_value, *keys, *blanks, F(source.pk))
+
+    def _check(self, condition: Condition, source: Source) -> IsNull:
+        """Whether a row of the list that this row of the source stands for meets the condition."""
+        rows = self._model._default_manager.filter(**{source.finds: OuterRef(source.pk)}).filter(condition.q)
+        return IsNull(Subquery(rows.order_by().values("pk")[:1]), False)
+
+
+def prefixed(column: str, beginning: str) -> Q:
+    """A range of a column that is sorted by bytes and holds nothing beyond ASCII."""
+    return Q(**{f"{column}__gte": beginning, f"{column}__lt": beginning + "\x7f"})
+
+
+def _row(*values: Any) -> Func:
+    return Func(*values, template="(%(expressions)s)", output_field=TextField())
+
+
+def _fetch(sql: str, params: Sequence[Any]) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+        return list(cursor.fetchall())

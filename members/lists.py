@@ -1,0 +1,255 @@
+"""The office's lists: Django's change list, read by key, and how members are searched and filtered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.core.exceptions import BadRequest
+from django.db.models import BooleanField, Model, Q, QuerySet
+from django.db.models.expressions import RawSQL
+from django.db.models.functions import Collate
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django_scopes import get_scope, scopes_disabled
+
+from members.keyset import COUNTED, Condition, Count, Listing, Page, Position, Source, prefixed
+from members.models import Enrolment, Member, Ordine, Term
+from members.names import fold
+
+_LAST = "ultima"
+_PLACE = re.compile(r"(dopo|prima)-(.+)", re.ASCII)
+# Omocodia puts letters where one expects digits.
+_TAX_CODE_BEGINS = re.compile(r"[A-Z][A-Z0-9]{0,15}", re.IGNORECASE | re.ASCII)
+# More words than a name has make no search, only work.
+_MOST_WORDS = 8
+
+
+def ordini_in_scope() -> list[int]:
+    """The Ordini whose rows the present request sees."""
+    scope = get_scope()
+    if scope.get("_enabled", True):
+        return list(scope["ordine"])
+    return list(Ordine.objects.order_by().values_list("pk", flat=True))
+
+
+class KeysetChangeList(ChangeList):
+    """A change list without numbers of pages: first, previous, next, last."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        office: Any = self.model_admin
+        conditions = [*self._filters(), *office.search_conditions(self.query)]
+        listing = Listing(
+            self.model, ordini_in_scope(), office.everything(), conditions, newest_first=office.newest_first
+        )
+        self.page = self._page(listing, request.GET.get(PAGE_VAR, ""))
+        self.result_list = self._rows(listing)
+        self.count = listing.count()
+        if not self.page.before and not self.page.after:
+            self.count = Count(len(self.result_list), more=False)
+        self.result_count = max(self.count.number, len(self.result_list))
+        self.show_full_result_count, self.full_result_count = False, None
+        self.show_admin_actions = bool(self.result_list)
+        self.can_show_all = self.multi_page = False
+        self.paginator = None
+
+    def _filters(self) -> Iterator[Condition]:
+        for spec in self.filter_specs:
+            if isinstance(spec, ListFilter) and (condition := spec.condition()):
+                yield condition
+
+    def _page(self, listing: Listing, asked: str) -> Page:
+        size = self.list_per_page
+        if asked == _LAST:
+            return listing.last(size)
+        place = _PLACE.fullmatch(asked)
+        position = Position.parse(place[2]) if place else None
+        if place is None or position is None or not listing.knows(position):
+            return listing.page(size)
+        return listing.page(size, before=position) if place[1] == "prima" else listing.page(size, after=position)
+
+    def _rows(self, listing: Listing) -> list[Model]:
+        """The rows of the page, as whoever looks may see them, in its order."""
+        where: dict[str, dict[int, int]] = {}
+        for place, position in enumerate(self.page.positions):
+            where.setdefault(listing.finds(position), {}).setdefault(position.pk, place)
+        found = Q(pk__in=[])
+        for column, places in where.items():
+            found |= Q(**{f"{column}__in": list(places)})
+        rows = self.queryset.filter(found).order_by("-pk")
+
+        def place_of(row: Any) -> int:
+            return min(
+                places[getattr(row, column)] for column, places in where.items() if getattr(row, column) in places
+            )
+
+        return sorted(rows, key=place_of)
+
+    @property
+    def count_words(self) -> str:
+        """How many rows, as people say it."""
+        if not self.count.more:
+            return str(self.result_count)
+        if self.result_count > COUNTED:
+            return _("più di %(count)s") % {"count": number_format(COUNTED, use_l10n=True, force_grouping=True)}
+        return _("almeno %(count)s") % {"count": self.result_count}
+
+    @property
+    def is_paged(self) -> bool:
+        return self.page.before or self.page.after
+
+    @property
+    def first_url(self) -> str:
+        return self.get_query_string() if self.page.before else ""
+
+    @property
+    def previous_url(self) -> str:
+        return self._url(f"prima-{self.page.positions[0]}") if self.page.before else ""
+
+    @property
+    def next_url(self) -> str:
+        return self._url(f"dopo-{self.page.positions[-1]}") if self.page.after else ""
+
+    @property
+    def last_url(self) -> str:
+        return self._url(_LAST) if self.page.after else ""
+
+    def _url(self, place: str) -> str:
+        return str(self.get_query_string({PAGE_VAR: place}))
+
+
+class ListFilter(admin.SimpleListFilter):
+    """A filter that says where to read what it leaves from."""
+
+    def condition(self) -> Condition | None:
+        """What the chosen value asks for; None where none is chosen."""
+        raise NotImplementedError
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        condition = self.condition()
+        return queryset.filter(condition.q) if condition else queryset
+
+
+class ListAdmin(admin.ModelAdmin[Any]):
+    """For the lists that may have a million rows: only orders, filters and searches that an index answers."""
+
+    newest_first = False
+    list_per_page = 50
+    show_full_result_count = False
+    # To count what each choice of each filter would leave is to read the whole list many times over.
+    show_facets = admin.ShowFacets.NEVER
+    # One order, which every index of the list has.
+    sortable_by = ()
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return KeysetChangeList
+
+    def everything(self) -> Source:
+        """Where the list is read from when nothing is asked for."""
+        raise NotImplementedError
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Only the filters on offer: for any other no index would be at hand."""
+        choices: Any = self.get_list_filter(request)
+        return lookup in {choice.parameter_name for choice in choices}
+
+    def search_conditions(self, query: str) -> list[Condition]:
+        """One for each word: all must be met."""
+        words = query.replace("\0", "").split()[:_MOST_WORDS]
+        return [condition for word in words for condition in self.word_conditions(word)]
+
+    def word_conditions(self, word: str) -> list[Condition]:
+        raise NotImplementedError
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        for condition in self.search_conditions(search_term):
+            queryset = queryset.filter(condition.q)
+        return queryset, False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        # The whole list is said in words: its rows are not all counted.
+        extra = {"selection_note_all": _("Selezionate tutte le righe dell'elenco"), **(extra_context or {})}
+        return super().changelist_view(request, extra)
+
+    def listed(self, request: HttpRequest, query: str) -> QuerySet[Any]:
+        """All rows of the list that this query string asks for, on all its pages."""
+        asked = HttpRequest()
+        asked.GET, asked.META, asked.user = QueryDict(query), request.META, request.user
+        asked._messages = request._messages  # type: ignore[attr-defined]  # where a refused search is told
+        try:
+            rows: QuerySet[Any] = self.get_changelist_instance(asked).queryset
+        except IncorrectLookupParameters as error:
+            raise BadRequest from error
+        return rows
+
+
+def member_word(word: str, prefix: str = "") -> Iterator[Condition]:
+    """A word that somebody looks for a member by: the beginning of a name or codice fiscale, or a number.
+
+    ``prefix`` leads from the rows of the list to the member.
+    """
+    finds = "member_id" if prefix else "pk"
+    if not any(letter.isdigit() for letter in word):
+        for part in fold(word).split():
+            yield _name(part, prefix, finds)
+        return
+    q, sources = Q(), []
+    if _TAX_CODE_BEGINS.fullmatch(word):
+        q |= Q(**{f"{prefix}tax_code__startswith": word.upper()})
+        sources.append(_by_tax_code(word, finds))
+    enrolled = Enrolment.objects.filter(number=word).values("member")
+    q |= Q(**{f"{prefix}pk__in": enrolled})
+    # Found first, as an array: so few have a number that no statistics may lead to another way.
+    numbered = RawSQL(
+        '"members_member"."id" = ANY (ARRAY(SELECT member_id FROM members_enrolment WHERE number = %s))',
+        (word,),
+        output_field=BooleanField(),
+    )
+    with scopes_disabled():
+        rows = Member.objects.filter(numbered)
+        if sources:
+            rows = rows.exclude(tax_code__startswith=word.upper())
+    sources.append(Source(rows, ("search_key",), finds=finds, rank=3))
+    yield Condition(q, tuple(sources))
+
+
+def _name(part: str, prefix: str, finds: str) -> Condition:
+    """First those whose surname begins so, then those of whom another word does, then codici fiscali."""
+    q = Q(**{f"{prefix}search_key__contains": f" {part}"})
+    least = RawSQL(
+        '(SELECT min(word) FROM members_words("members_term"."sort") AS word WHERE word >= %s AND word < %s)'
+        ' = "members_term"."term"',
+        (part, part + "\x7f"),
+        output_field=BooleanField(),
+    )
+    with scopes_disabled():
+        surnames = Source(Member.objects.filter(prefixed("search_key", f" {part}")), ("search_key",), finds=finds)
+        words = Term.objects.filter(prefixed("term", part)).exclude(sort__startswith=f" {part}").filter(least)
+    sources = [surnames, Source(words, ("term", "sort"), "member_id", finds, rank=1)]
+    if _TAX_CODE_BEGINS.fullmatch(part):
+        q |= Q(**{f"{prefix}tax_code__startswith": part.upper()})
+        codes = _by_tax_code(part, finds)
+        sources.append(replace(codes, rows=codes.rows.exclude(search_key__contains=f" {part}")))
+    return Condition(q, tuple(sources))
+
+
+def _by_tax_code(word: str, finds: str) -> Source:
+    column = Collate("tax_code", "C")
+    with scopes_disabled():
+        rows = Member.objects.annotate(code=column).filter(prefixed("code", word.upper()))
+    return Source(rows, ("code",), finds=finds, rank=2)
+
+
+def by_term(q: Q, *terms: str) -> Condition:
+    """Members of any of these terms, of which nobody has two."""
+    with scopes_disabled():
+        sources = [Source(Term.objects.filter(term=f"={term}"), ("sort",), "member_id") for term in terms]
+    return Condition(q, tuple(sources))

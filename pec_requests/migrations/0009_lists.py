@@ -1,0 +1,260 @@
+"""What the lists of the office are read by: the Ordine of a request, whether it waits for staff, and what PEC a member has.
+
+All of it follows from other rows, and triggers write it. A member has the term ``=pec`` and the status of the live
+request, or ``=pec SENZA`` where there is none although there should be: see ``eligibility.without_pec``.
+"""
+
+import django.db.models.deletion
+from django.db import migrations, models
+
+# Where two transactions could each miss what the other does, the member's row is locked before looking.
+NEEDS = """
+CREATE FUNCTION pec_requests_needs_staff(r pec_requests_pecrequest) RETURNS boolean LANGUAGE sql STABLE AS $$
+    SELECT (r.status = 'RICHIESTA' AND r.recovery_email = '')
+        OR (r.status IN ('RICHIESTA', 'NON_ATTIVO', 'ATTIVO', 'SOSPESO') AND NOT EXISTS (
+               SELECT FROM members_enrolment e WHERE e.member_id = r.member_id AND e.status IN ('ISCRITTO', 'SOSPESO')))
+        OR EXISTS (SELECT FROM pec_requests_provideroperation o WHERE o.request_id = r.id AND o.state = 'ATTENTION')
+$$;
+UPDATE pec_requests_pecrequest r SET ordine_id = m.ordine_id, needs_staff = pec_requests_needs_staff(r)
+  FROM members_member m WHERE m.id = r.member_id;
+"""
+NO_NEEDS = "DROP FUNCTION pec_requests_needs_staff(pec_requests_pecrequest)"
+
+LISTS = """
+CREATE FUNCTION pec_requests_list_without(members bigint[]) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    DELETE FROM members_term t USING members_member m
+     WHERE m.id = ANY (members)
+       AND (t.ordine_id, t.term, t.sort, t.member_id) = (m.ordine_id, '=pec SENZA', m.search_key, m.id)
+       AND (m.own_pec <> ''
+            OR NOT EXISTS (SELECT FROM members_enrolment e
+                            WHERE e.member_id = m.id AND e.status IN ('ISCRITTO', 'SOSPESO'))
+            OR EXISTS (SELECT FROM pec_requests_pecrequest r WHERE r.member_id = m.id
+                        AND r.status IN ('RICHIESTA', 'NON_ATTIVO', 'ATTIVO', 'SOSPESO')));
+    INSERT INTO members_term (ordine_id, term, sort, member_id)
+    SELECT m.ordine_id, '=pec SENZA', m.search_key, m.id FROM members_member m
+     WHERE m.id = ANY (members) AND m.own_pec = ''
+       AND EXISTS (SELECT FROM members_enrolment e WHERE e.member_id = m.id AND e.status IN ('ISCRITTO', 'SOSPESO'))
+       AND NOT EXISTS (SELECT FROM pec_requests_pecrequest r WHERE r.member_id = m.id
+                        AND r.status IN ('RICHIESTA', 'NON_ATTIVO', 'ATTIVO', 'SOSPESO'))
+     ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING;
+END $$;
+
+CREATE FUNCTION pec_requests_list_members() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF EXISTS (SELECT FROM old_rows o JOIN new_rows n USING (id)
+                WHERE (o.ordine_id, o.search_key) IS DISTINCT FROM (n.ordine_id, n.search_key)) THEN
+        UPDATE members_term t SET ordine_id = n.ordine_id, sort = n.search_key
+          FROM old_rows o JOIN new_rows n USING (id)
+         WHERE (o.ordine_id, o.search_key) IS DISTINCT FROM (n.ordine_id, n.search_key)
+           AND (t.ordine_id, t.sort, t.member_id) = (o.ordine_id, o.search_key, o.id)
+           AND t.term IN ('=pec SENZA', '=pec RICHIESTA', '=pec NON_ATTIVO', '=pec ATTIVO', '=pec SOSPESO');
+        UPDATE pec_requests_pecrequest r SET ordine_id = n.ordine_id
+          FROM old_rows o JOIN new_rows n USING (id)
+         WHERE o.ordine_id <> n.ordine_id AND r.member_id = n.id;
+    END IF;
+    PERFORM pec_requests_list_without(array_agg(n.id)) FROM old_rows o JOIN new_rows n USING (id)
+      WHERE (o.own_pec = '') <> (n.own_pec = '') HAVING count(*) > 0;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION pec_requests_list_enrolments() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE touched bigint[];
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO members_term (ordine_id, term, sort, member_id)
+        SELECT m.ordine_id, '=pec SENZA', m.search_key, m.id FROM new_rows n JOIN members_member m ON m.id = n.member_id
+         WHERE n.status IN ('ISCRITTO', 'SOSPESO') AND m.own_pec = ''
+           AND NOT EXISTS (SELECT FROM pec_requests_pecrequest r WHERE r.member_id = m.id
+                            AND r.status IN ('RICHIESTA', 'NON_ATTIVO', 'ATTIVO', 'SOSPESO'))
+         ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING;
+        UPDATE pec_requests_pecrequest r SET needs_staff = false FROM new_rows n
+         WHERE r.member_id = n.member_id AND r.needs_staff AND NOT pec_requests_needs_staff(r);
+        RETURN NULL;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        SELECT array_agg(DISTINCT member_id) INTO touched FROM (
+            SELECT unnest(ARRAY[o.member_id, n.member_id]) AS member_id FROM old_rows o JOIN new_rows n USING (id)
+             WHERE (o.member_id, o.status) IS DISTINCT FROM (n.member_id, n.status)) AS changed;
+    ELSE
+        SELECT array_agg(DISTINCT member_id) INTO touched FROM old_rows;
+    END IF;
+    IF touched IS NOT NULL THEN
+        PERFORM pec_requests_list_without(touched);
+        UPDATE pec_requests_pecrequest r SET needs_staff = NOT r.needs_staff
+         WHERE r.member_id = ANY (touched) AND r.needs_staff <> pec_requests_needs_staff(r);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION pec_requests_list_row() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        SELECT ordine_id INTO NEW.ordine_id FROM members_member WHERE id = NEW.member_id;
+        -- There is no such member: the foreign key will say so.
+        NEW.ordine_id = coalesce(NEW.ordine_id, 0);
+    END IF;
+    NEW.needs_staff = pec_requests_needs_staff(NEW);
+    RETURN NEW;
+END $$;
+
+CREATE FUNCTION pec_requests_list_requests() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE ended bigint[];
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        DELETE FROM members_term t USING new_rows n JOIN members_member m ON m.id = n.member_id
+         WHERE (t.ordine_id, t.term, t.sort, t.member_id) = (m.ordine_id, '=pec SENZA', m.search_key, m.id);
+        INSERT INTO members_term (ordine_id, term, sort, member_id)
+        SELECT m.ordine_id, '=pec ' || n.status, m.search_key, m.id
+          FROM new_rows n JOIN members_member m ON m.id = n.member_id
+         ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING;
+        RETURN NULL;
+    END IF;
+    DELETE FROM members_term t
+     USING old_rows o JOIN new_rows n USING (id) JOIN members_member m ON m.id = o.member_id
+     WHERE o.status <> n.status
+       AND (t.ordine_id, t.term, t.sort, t.member_id) = (m.ordine_id, '=pec ' || o.status, m.search_key, m.id);
+    INSERT INTO members_term (ordine_id, term, sort, member_id)
+    SELECT m.ordine_id, '=pec ' || n.status, m.search_key, m.id
+      FROM old_rows o JOIN new_rows n USING (id) JOIN members_member m ON m.id = n.member_id
+     WHERE o.status <> n.status AND n.status IN ('RICHIESTA', 'NON_ATTIVO', 'ATTIVO', 'SOSPESO')
+     ON CONFLICT DO NOTHING;
+    SELECT array_agg(n.member_id) INTO ended FROM old_rows o JOIN new_rows n USING (id)
+     WHERE o.status <> n.status AND n.status IN ('ANNULLATO', 'RIFIUTATO', 'CESSATO');
+    IF ended IS NOT NULL THEN
+        PERFORM FROM members_member WHERE id = ANY (ended) ORDER BY id FOR NO KEY UPDATE;
+        PERFORM pec_requests_list_without(ended);
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION pec_requests_list_operations() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_OP = 'UPDATE' THEN
+        UPDATE pec_requests_pecrequest r SET needs_staff = NOT r.needs_staff
+          FROM old_rows o JOIN new_rows n USING (id)
+         WHERE (o.state = 'ATTENTION') <> (n.state = 'ATTENTION') AND r.id = n.request_id
+           AND r.needs_staff <> pec_requests_needs_staff(r);
+    ELSE
+        UPDATE pec_requests_pecrequest r SET needs_staff = true FROM new_rows n
+         WHERE n.state = 'ATTENTION' AND r.id = n.request_id AND NOT r.needs_staff;
+    END IF;
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER pec_requests_list_update AFTER UPDATE ON members_member
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION pec_requests_list_members();
+CREATE TRIGGER pec_requests_list_insert AFTER INSERT ON members_enrolment
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION pec_requests_list_enrolments();
+CREATE TRIGGER pec_requests_list_update AFTER UPDATE ON members_enrolment
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION pec_requests_list_enrolments();
+CREATE TRIGGER pec_requests_list_delete AFTER DELETE ON members_enrolment
+    REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION pec_requests_list_enrolments();
+CREATE TRIGGER pec_requests_list_row BEFORE INSERT OR UPDATE OF status, recovery_email ON pec_requests_pecrequest
+    FOR EACH ROW EXECUTE FUNCTION pec_requests_list_row();
+CREATE TRIGGER pec_requests_list_insert AFTER INSERT ON pec_requests_pecrequest
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION pec_requests_list_requests();
+CREATE TRIGGER pec_requests_list_update AFTER UPDATE ON pec_requests_pecrequest
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION pec_requests_list_requests();
+CREATE TRIGGER pec_requests_list_insert AFTER INSERT ON pec_requests_provideroperation
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION pec_requests_list_operations();
+CREATE TRIGGER pec_requests_list_update AFTER UPDATE ON pec_requests_provideroperation
+    REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION pec_requests_list_operations();
+
+INSERT INTO members_term (ordine_id, term, sort, member_id)
+SELECT m.ordine_id, '=pec ' || r.status, m.search_key, m.id
+  FROM pec_requests_pecrequest r JOIN members_member m ON m.id = r.member_id
+ WHERE r.status IN ('RICHIESTA', 'NON_ATTIVO', 'ATTIVO', 'SOSPESO') ORDER BY 1, 2, 3, 4;
+SELECT pec_requests_list_without(array_agg(id)) FROM members_member HAVING count(*) > 0;
+"""
+
+UNLIST = """
+DROP TRIGGER pec_requests_list_update ON members_member;
+DROP TRIGGER pec_requests_list_insert ON members_enrolment;
+DROP TRIGGER pec_requests_list_update ON members_enrolment;
+DROP TRIGGER pec_requests_list_delete ON members_enrolment;
+DROP TRIGGER pec_requests_list_row ON pec_requests_pecrequest;
+DROP TRIGGER pec_requests_list_insert ON pec_requests_pecrequest;
+DROP TRIGGER pec_requests_list_update ON pec_requests_pecrequest;
+DROP TRIGGER pec_requests_list_insert ON pec_requests_provideroperation;
+DROP TRIGGER pec_requests_list_update ON pec_requests_provideroperation;
+DROP FUNCTION pec_requests_list_members();
+DROP FUNCTION pec_requests_list_enrolments();
+DROP FUNCTION pec_requests_list_row();
+DROP FUNCTION pec_requests_list_requests();
+DROP FUNCTION pec_requests_list_operations();
+DROP FUNCTION pec_requests_list_without(bigint[]);
+DELETE FROM members_term WHERE term LIKE '=pec %';
+"""
+
+# As in ``members``: Django's second index for LIKE, beside one that is by bytes already.
+NO_TWIN = """
+DO $$
+DECLARE twin text;
+BEGIN
+    FOR twin IN SELECT indexname FROM pg_indexes WHERE schemaname = current_schema()
+                AND indexname LIKE 'pec\\_requests\\_pecrequest\\_address\\_%\\_like' LOOP
+        EXECUTE format('DROP INDEX %I', twin);
+    END LOOP;
+END $$
+"""
+TWIN = "CREATE INDEX pec_requests_pecrequest_address_again_like ON pec_requests_pecrequest (address varchar_pattern_ops)"
+
+
+class Migration(migrations.Migration):
+
+    dependencies = [
+        ('members', '0003_lists'),
+        ('pec_requests', '0008_operation_order'),
+    ]
+
+    operations = [
+        migrations.AddField(
+            model_name='pecrequest',
+            name='needs_staff',
+            field=models.BooleanField(db_default=False, editable=False),
+        ),
+        migrations.AddField(
+            model_name='pecrequest',
+            name='ordine',
+            field=models.ForeignKey(db_constraint=False, db_index=False, default=0, editable=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='members.ordine'),
+            preserve_default=False,
+        ),
+        migrations.AlterField(
+            model_name='pecrequest',
+            name='address',
+            field=models.CharField(db_collation='C', db_index=True, max_length=164, verbose_name='indirizzo'),
+        ),
+        migrations.AlterField(
+            model_name='pecrequest',
+            name='domain',
+            field=models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='requests', to='pec_requests.pecdomain', verbose_name='dominio'),
+        ),
+        migrations.RunSQL(NO_TWIN, TWIN),
+        migrations.RunSQL(NEEDS, NO_NEEDS),
+        migrations.AddIndex(
+            model_name='pecrequest',
+            index=models.Index(fields=['ordine', 'id'], name='request_list'),
+        ),
+        migrations.AddIndex(
+            model_name='pecrequest',
+            index=models.Index(fields=['ordine', 'status', 'id'], name='request_status'),
+        ),
+        migrations.AddIndex(
+            model_name='pecrequest',
+            index=models.Index(fields=['ordine', 'domain', 'id'], name='request_domain'),
+        ),
+        migrations.AddIndex(
+            model_name='pecrequest',
+            index=models.Index(fields=['ordine', 'address', 'member'], name='request_address'),
+        ),
+        migrations.AddIndex(
+            model_name='pecrequest',
+            index=models.Index(condition=models.Q(('needs_staff', True)), fields=['ordine', 'id'], name='request_needs_staff'),
+        ),
+        migrations.RunSQL(LISTS, UNLIST),
+    ]
