@@ -173,7 +173,7 @@ SELECT %s, 'CFX' || lpad((%s + n)::text, 13, '0'), n %% 20 = 0, 'x', 'x',
 """
 _ENROLMENTS = """
 INSERT INTO members_enrolment (member_id, albo_id, number, status)
-SELECT id, %s, (id / 18)::text, CASE id %% 20 WHEN 0 THEN 'SOSPESO' ELSE 'ISCRITTO' END FROM members_member m
+SELECT id, %s, (substr(tax_code, 4)::int / 18)::text, CASE id %% 20 WHEN 0 THEN 'SOSPESO' ELSE 'ISCRITTO' END FROM members_member m
  WHERE NOT EXISTS (SELECT FROM members_enrolment e WHERE e.member_id = m.id)
 """
 _REQUESTS = """
