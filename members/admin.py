@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -20,13 +21,14 @@ from django_scopes import scopes_disabled
 from audit import log
 from audit.actors import Actor
 from audit.models import LogEntry
-from members import access
+from members import access, exporting
 from members.current import require_permission, staff_ordini
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
 from members.keyset import Condition, Source
 from members.lists import ListAdmin, member_word
 from members.models import Albo, Enrolment, Member, Ordine, StaffRole, User
+from members.table_files import Row
 
 LOG_SHOWN = 50
 
@@ -82,6 +84,12 @@ class MemberAdmin(ListAdmin):
 
     def word_conditions(self, word: str) -> list[Condition]:
         return list(member_word(word))
+
+    def export_headers(self, request: HttpRequest) -> list[str]:
+        return list(exporting.COLUMNS)
+
+    def export_rows(self, request: HttpRequest, rows: Iterable[Member]) -> Iterator[Row]:
+        return (cells for _member, cells in exporting.lines(rows))
 
     @admin.display(description=gettext_lazy("Iscrizioni"))
     def enrolment_numbers(self, member: Member) -> str:

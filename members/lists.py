@@ -19,6 +19,7 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django_scopes import get_scope, scopes_disabled
 
+from members.exports import ExportAdmin
 from members.keyset import COUNTED, Condition, Count, Listing, Page, Position, Source, prefixed
 from members.models import Enrolment, Member, Ordine, Term
 from members.names import fold
@@ -45,12 +46,12 @@ class KeysetChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         office: Any = self.model_admin
         conditions = [*self._filters(), *office.search_conditions(self.query)]
-        listing = Listing(
+        self.listing = Listing(
             self.model, ordini_in_scope(), office.everything(), conditions, newest_first=office.newest_first
         )
-        self.page = self._page(listing, request.GET.get(PAGE_VAR, ""))
-        self.result_list = self._rows(listing)
-        self.count = listing.count()
+        self.page = self._page(self.listing, request.GET.get(PAGE_VAR, ""))
+        self.result_list = self.rows_of(self.page)
+        self.count = self.listing.count()
         if not self.page.before and not self.page.after:
             self.count = Count(len(self.result_list), more=False)
         self.result_count = max(self.count.number, len(self.result_list))
@@ -74,11 +75,11 @@ class KeysetChangeList(ChangeList):
             return listing.page(size)
         return listing.page(size, before=position) if place[1] == "prima" else listing.page(size, after=position)
 
-    def _rows(self, listing: Listing) -> list[Model]:
-        """The rows of the page, as whoever looks may see them, in its order."""
+    def rows_of(self, page: Page) -> list[Model]:
+        """The rows of a page, as whoever looks may see them, in its order."""
         where: dict[str, dict[int, int]] = {}
-        for place, position in enumerate(self.page.positions):
-            where.setdefault(listing.finds(position), {}).setdefault(position.pk, place)
+        for place, position in enumerate(page.positions):
+            where.setdefault(self.listing.finds(position), {}).setdefault(position.pk, place)
         found = Q(pk__in=[])
         for column, places in where.items():
             found |= Q(**{f"{column}__in": list(places)})
@@ -120,6 +121,11 @@ class KeysetChangeList(ChangeList):
     def last_url(self) -> str:
         return self._url(_LAST) if self.page.after else ""
 
+    @property
+    def export_query(self) -> str:
+        """The query string of all that is asked for, on whatever page one is."""
+        return str(self.get_query_string(remove=[PAGE_VAR]))
+
     def _url(self, place: str) -> str:
         return str(self.get_query_string({PAGE_VAR: place}))
 
@@ -136,7 +142,7 @@ class ListFilter(admin.SimpleListFilter):
         return queryset.filter(condition.q) if condition else queryset
 
 
-class ListAdmin(admin.ModelAdmin[Any]):
+class ListAdmin(ExportAdmin):
     """For the lists that may have a million rows: only orders, filters and searches that an index answers."""
 
     newest_first = False

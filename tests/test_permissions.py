@@ -81,6 +81,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:autocomplete": NOBODY,
     "admin:view_on_site": (302, 302, 302, 404, 404, 404),
     "admin:members_member_request_pec": OFFICE,
+    "admin:members_member_export": OFFICE,
     "admin:members_member_invite": OFFICE_HERE,
     "admin:members_member_code": OFFICE_HERE,
     "admin:members_member_changelist": OFFICE,
@@ -88,6 +89,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:members_member_change": OFFICE_HERE_OR_GONE,
     "admin:members_member_history": OFFICE_HERE_OR_GONE,
     "admin:members_member_delete": NOBODY,
+    "admin:pec_requests_pecrequest_export": OFFICE,
     "admin:pec_requests_pecrequest_act": OFFICE_HERE,
     "admin:pec_requests_pecrequest_changelist": OFFICE,
     "admin:pec_requests_pecrequest_add": NOBODY,
@@ -143,6 +145,8 @@ WORDS = {
     "pec_requests:confirm-recovery": "inventato",
     "admin:pec_requests_provideroperation_retry_all": "CREATE",
     "admin:app_list": "members",
+    "admin:members_member_export": "csv",
+    "admin:pec_requests_pecrequest_export": "xlsx",
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django import forms
@@ -17,11 +18,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from django_scopes import scopes_disabled
 
 from audit.actors import Actor
+from members import exporting
 from members.admin import MemberAdmin
 from members.current import require_permission
 from members.keyset import Condition
 from members.lists import ListFilter, by_term
 from members.models import Member
+from members.table_files import Row
 from pec_requests import eligibility, lifecycle
 from pec_requests.admin.mailboxes import word_conditions
 from pec_requests.admin.requests import status_badge
@@ -93,6 +96,15 @@ class MemberWithPecAdmin(MemberAdmin):
     def word_conditions(self, word: str) -> list[Condition]:
         """As ever, and by the address of a mailbox."""
         return word_conditions(word)
+
+    def export_headers(self, request: HttpRequest) -> list[str]:
+        return [*super().export_headers(request), _("Casella PEC"), _("Stato della casella")]
+
+    def export_rows(self, request: HttpRequest, rows: Iterable[Member]) -> Iterator[Row]:
+        for member, cells in exporting.lines(rows):
+            live: list[PecRequest] = member.live_requests  # type: ignore[attr-defined]  # the prefetch above
+            casella = [live[0].address, str(live[0].get_status_display())] if live else [None, None]
+            yield [*cells, *casella]
 
     @admin.display(description="PEC")
     def pec(self, member: Member) -> str:

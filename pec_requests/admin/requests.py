@@ -98,6 +98,10 @@ class PecRequestAdmin(ListAdmin):
     search_help_text = gettext_lazy("Indirizzo, cognome, nome, codice fiscale o numero di iscrizione")
     newest_first = True
     date_hierarchy = None
+    export_columns = (
+        *("address", "member__surname", "member__name", "member__tax_code", "member__ordine", "status", "status_at"),
+        *("recovery_email", "requested_at", "accepted_at", "reason", "waiting_for", "needs"),
+    )
     change_form_template = "admin/pec_requests/pecrequest/change_form.html"
     fields = (
         "address",

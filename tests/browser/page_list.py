@@ -128,6 +128,8 @@ NO_PAGES = {
     "mfa_view_recovery_codes": "only with a second factor: in the walk of the second factor",
     "mfa_generate_recovery_codes": "only with a second factor: in the walk of the second factor",
     "mfa_download_recovery_codes": "a file",
+    "admin:members_member_export": "a file",
+    "admin:pec_requests_pecrequest_export": "a file",
     "admin:password_change_done": "nothing leads there: admin:password_change goes to the portal's own page",
     "admin:autocomplete": "for scripts",
     "admin:jsi18n": "a script",
