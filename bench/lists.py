@@ -69,7 +69,7 @@ def lists(report: Report) -> None:
             taken = {}
             for number in (SMALL, LARGE):
                 began = time.monotonic()
-                _fill(number, ordini)
+                fill(number, ordini)
                 report.fact(f"{number} members of {ordini} Ordini: seconds to fill", f"{time.monotonic() - began:.0f}")
                 taken[number] = {look: _time(look) for look in _looks()}
             _compare(report, ordini, taken[SMALL], taken[LARGE])
@@ -130,7 +130,7 @@ def _albo() -> int:
         return int(cursor.fetchone()[0])
 
 
-def _fill(number: int, ordini: int) -> None:
+def fill(number: int, ordini: int) -> None:
     """Invented people: some surnames far more frequent than others, one albo each, requests for nine of ten."""
     scene.clear()
     _people(ordini)

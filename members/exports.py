@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import AbstractContextManager, closing
 from datetime import date, datetime
 from typing import Any
@@ -25,6 +25,7 @@ from django_scopes import get_scope, scope, scopes_disabled
 from audit import log
 from audit.actors import Actor
 from members.current import staff_ordini
+from members.keyset import Page
 from members.table_files import Cell, Row, csv_file, xlsx_file
 
 _TYPES = {
@@ -53,10 +54,10 @@ class ExportAdmin(admin.ModelAdmin[Any]):
         """The headings of the file."""
         return [self._heading(name) for name in self._columns(request)]
 
-    def export_rows(self, request: HttpRequest, rows: Iterable[Any]) -> Iterator[Row]:
-        """What the file says of rows of the list: of one of these, maybe more than one of its own."""
+    def export_rows(self, request: HttpRequest, changelist: Any, page: Page) -> Iterator[Row]:
+        """What the file says of a page of the list: of one row there, maybe in more than one here."""
         columns = self._columns(request)
-        for row in rows:
+        for row in changelist.rows_of(page):
             yield [_cell(*lookup_field(name, row, self)) for name in columns]
 
     def get_urls(self) -> list[URLPattern]:
@@ -103,7 +104,7 @@ class ExportAdmin(admin.ModelAdmin[Any]):
                 cursor.execute(_SNAPSHOT)
             page = changelist.listing.page(_PAGE)
             while True:
-                yield from self.export_rows(request, changelist.rows_of(page))
+                yield from self.export_rows(request, changelist, page)
                 if not page.after:
                     return
                 page = changelist.listing.page(_PAGE, after=page.positions[-1])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
@@ -21,7 +21,7 @@ from audit.actors import Actor
 from members import exporting
 from members.admin import MemberAdmin
 from members.current import require_permission
-from members.keyset import Condition
+from members.keyset import Condition, Page
 from members.lists import ListFilter, by_term
 from members.models import Member
 from members.table_files import Row
@@ -100,11 +100,14 @@ class MemberWithPecAdmin(MemberAdmin):
     def export_headers(self, request: HttpRequest) -> list[str]:
         return [*super().export_headers(request), _("Casella PEC"), _("Stato della casella")]
 
-    def export_rows(self, request: HttpRequest, rows: Iterable[Member]) -> Iterator[Row]:
-        for member, cells in exporting.lines(rows):
-            live: list[PecRequest] = member.live_requests  # type: ignore[attr-defined]  # the prefetch above
-            casella = [live[0].address, str(live[0].get_status_display())] if live else [None, None]
-            yield [*cells, *casella]
+    def export_rows(self, request: HttpRequest, changelist: Any, page: Page) -> Iterator[Row]:
+        members = [position.pk for position in page.positions]
+        live = PecRequest.objects.filter(member__in=members, status__in=LIVE)
+        caselle = {
+            pk: (address, _LABELS[status]) for pk, address, status in live.values_list("member", "address", "status")
+        }
+        for pk, cells in exporting.lines(members):
+            yield [*cells, *caselle.get(pk, (None, None))]
 
     @admin.display(description="PEC")
     def pec(self, member: Member) -> str:
