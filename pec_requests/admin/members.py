@@ -102,10 +102,9 @@ class MemberWithPecAdmin(MemberAdmin):
 
     def export_rows(self, request: HttpRequest, changelist: Any, page: Page) -> Iterator[Row]:
         members = [position.pk for position in page.positions]
-        live = PecRequest.objects.filter(member__in=members, status__in=LIVE)
-        caselle = {
-            pk: (address, _LABELS[status]) for pk, address, status in live.values_list("member", "address", "status")
-        }
+        labels = {status.value: str(status.label) for status in LIVE}
+        live = PecRequest.objects.filter(member__in=members, status__in=LIVE).values_list("member", "address", "status")
+        caselle = {member: (address, labels[status]) for member, address, status in live}
         for pk, cells in exporting.lines(members):
             yield [*cells, *caselle.get(pk, (None, None))]
 
