@@ -19,7 +19,7 @@ from django_scopes import scopes_disabled
 from audit.actors import Actor
 from members.admin import MemberAdmin
 from members.current import require_permission
-from members.keyset import Condition
+from members.keyset import Condition, Source
 from members.lists import ListFilter, by_term
 from members.models import Member
 from pec_requests import eligibility, lifecycle
@@ -63,11 +63,16 @@ class PecFilter(ListFilter):
         if chosen == "senza":
             return by_term(eligibility.lacking_pec(), "pec SENZA")
         if chosen == "con":
-            return by_term(eligibility.with_live_request(), *(f"pec {status.value}" for status in LIVE))
-        if chosen in LIVE:
-            mine = PecRequest.objects.filter(member=OuterRef("pk"), status=chosen)
-            return by_term(Q(Exists(mine)), f"pec {chosen}")
-        return None
+            return _in_status(*LIVE)
+        return _in_status(chosen) if chosen in LIVE else None
+
+
+def _in_status(*statuses: str) -> Condition:
+    """Members with a request in one of these, which nobody has two of."""
+    mine = PecRequest.objects.filter(member=OuterRef("pk"), status__in=statuses)
+    with scopes_disabled():
+        of_each = [PecRequest.objects.filter(status=status) for status in statuses]
+    return Condition(Q(Exists(mine)), tuple(Source(rows, ("sort",), "member_id") for rows in of_each))
 
 
 admin.site.unregister(Member)
