@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -25,7 +25,7 @@ from members import access, exporting
 from members.current import require_permission, staff_ordini
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
-from members.keyset import Condition, Page, Source
+from members.keyset import Condition, Position, Source
 from members.lists import ListAdmin, member_word
 from members.models import Albo, Enrolment, Member, Ordine, StaffRole, User
 from members.table_files import Row
@@ -88,8 +88,8 @@ class MemberAdmin(ListAdmin):
     def export_headers(self, request: HttpRequest) -> list[str]:
         return list(exporting.COLUMNS)
 
-    def export_rows(self, request: HttpRequest, changelist: Any, page: Page) -> Iterator[Row]:
-        return (cells for _member, cells in exporting.lines([position.pk for position in page.positions]))
+    def export_rows(self, request: HttpRequest, changelist: Any, positions: Sequence[Position]) -> Iterator[Row]:
+        return (cells for _member, cells in exporting.lines([position.pk for position in positions]))
 
     @admin.display(description=gettext_lazy("Iscrizioni"))
     def enrolment_numbers(self, member: Member) -> str:

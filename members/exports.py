@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from datetime import date, datetime
 from typing import Any
@@ -25,7 +25,7 @@ from django_scopes import get_scope, scope, scopes_disabled
 from audit import log
 from audit.actors import Actor
 from members.current import staff_ordini
-from members.keyset import Page
+from members.keyset import Position
 from members.table_files import Cell, Row, csv_file, xlsx_file
 
 _TYPES = {
@@ -54,10 +54,10 @@ class ExportAdmin(admin.ModelAdmin[Any]):
         """The headings of the file."""
         return [self._heading(name) for name in self._columns(request)]
 
-    def export_rows(self, request: HttpRequest, changelist: Any, page: Page) -> Iterator[Row]:
-        """What the file says of a page of the list: of one row there, maybe in more than one here."""
+    def export_rows(self, request: HttpRequest, changelist: Any, positions: Sequence[Position]) -> Iterator[Row]:
+        """What the file says of rows of the list: of one there, maybe in more than one here."""
         columns = self._columns(request)
-        for row in changelist.rows_of(page):
+        for row in changelist.rows_of(positions):
             yield [_cell(*lookup_field(name, row, self)) for name in columns]
 
     def get_urls(self) -> list[URLPattern]:
@@ -98,16 +98,12 @@ class ExportAdmin(admin.ModelAdmin[Any]):
         return [*map(str, self.export_columns or self.get_list_display(request))]
 
     def _read(self, request: HttpRequest, changelist: Any) -> Generator[Row, None, None]:
-        """All rows of the list, page by page, as of one moment."""
+        """All rows of the list, a page at a time, as of one moment."""
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute(_SNAPSHOT)
-            page = changelist.listing.page(_PAGE)
-            while True:
-                yield from self.export_rows(request, changelist, page)
-                if not page.after:
-                    return
-                page = changelist.listing.page(_PAGE, after=page.positions[-1])
+            for positions in changelist.listing.walk(_PAGE):
+                yield from self.export_rows(request, changelist, positions)
 
     def _told(self, request: HttpRequest, kind: str, rows: Generator[Row, None, None]) -> Iterator[Row]:
         """The rows; the log is told of the file before the first and after the last, be it the last there is or not."""

@@ -12,9 +12,10 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import BinaryIO, TypeVar
 
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
+from psycopg.errors import DeadlockDetected
 
 from audit import log
 from audit.actors import Actor
@@ -82,8 +83,8 @@ def _bounded(lines: Iterator[_Line]) -> Iterator[_Line]:
 
 
 def _carry_out(ordine: Ordine, actor: Actor) -> int:
-    """Compare, lock, compare again, write. Once more when somebody else inserted the same person meanwhile. Returns
-    how many people the import is about.
+    """Compare, lock, compare again, write. Once more when somebody else inserted the same person meanwhile, or when the
+    triggers met in a circle somebody who locks what they write. Returns how many people the import is about.
     """
     for _attempt in range(_ATTEMPTS):
         try:
@@ -94,6 +95,10 @@ def _carry_out(ordine: Ordine, actor: Actor) -> int:
                 write(ordine, actor)
                 return people
         except IntegrityError as error:
+            clash: DatabaseError = error
+        except OperationalError as error:
+            if not isinstance(error.__cause__, DeadlockDetected):
+                raise
             clash = error
     raise ImportBusy(_("I dati dell'albo stanno cambiando: riprovare l'importazione tra poco.")) from clash
 

@@ -2,7 +2,8 @@
 
 A list is read from a ``Source``: rows in the order of one index that begins with the Ordine. Of each Ordine in the
 scope as many rows are read as a page has, and the pages merged. What else is asked for is looked up row by row, in
-subqueries that PostgreSQL does not turn into joins: no statistics can lead it to read a whole table.
+subqueries that PostgreSQL does not turn into joins: no statistics can lead it to read a whole table. Where hardly a row
+meets all that is asked for, a page ends after ``LOOKED_AT`` rows with what it has found, and the next one goes on.
 """
 
 from __future__ import annotations
@@ -10,12 +11,25 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from django.db import connection
-from django.db.models import BigIntegerField, F, Func, IntegerField, Model, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import (
+    BigIntegerField,
+    BooleanField,
+    ExpressionWrapper,
+    F,
+    Func,
+    IntegerField,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+)
 from django.db.models.expressions import RawSQL
 from django.db.models.fields import TextField
 from django.db.models.lookups import GreaterThan, IsNull, LessThan
@@ -23,6 +37,8 @@ from django_scopes import scopes_disabled
 
 # How many rows are looked at to say how many there are.
 COUNTED = 1000
+# How many rows are looked at for a page, of all Ordini together, when some of them may not be wanted.
+LOOKED_AT = 2000
 _MOST_KEYS = 2
 
 
@@ -82,11 +98,15 @@ class Count:
 
 @dataclass
 class Page:
-    """Positions in the order of the list, and whether there are more on either side."""
+    """Positions in the order of the list, and the places from which what is before and after them is read, if any.
+
+    ``unfinished``: rows enough for one page have been looked at, and on that side the next ones may be wanted here.
+    """
 
     positions: list[Position] = field(default_factory=list)
-    before: bool = False
-    after: bool = False
+    before: Position | None = None
+    after: Position | None = None
+    unfinished: Literal["", "before", "after"] = ""
 
 
 class Listing:
@@ -101,26 +121,46 @@ class Listing:
         *,
         newest_first: bool = False,
     ) -> None:
-        self._model, self._ordini, self._newest_first = model, list(ordini), newest_first
-        self._conditions = list(conditions)
+        self._model, self._ordini = model, list(ordini)
+        self._conditions, self._newest_first = list(conditions), newest_first
         self.sources = self._choose() or (everything,)
+        # What is found by a name or an address is in its order.
+        self._newest_first &= not any(source.keys for source in self.sources)
 
     def page(self, size: int, *, after: Position | None = None, before: Position | None = None) -> Page:
         """The page that follows a row, or comes before one."""
         if before is not None:
-            found = self._read(size + 1, start=before, backwards=True)
-            if len(found) >= size:
-                return Page(found[:size][::-1], before=len(found) > size, after=True)
+            page = self._backwards(size, before)
+            if page.before or len(page.positions) == size:
+                page.after = page.positions[-1] if page.positions else page.before
+                return page
             after = None
-        found = self._read(size + 1, start=after)
-        if after is not None and not found:
+        found, stopped = self._read(size + 1, start=after)
+        if after is not None and not found and not stopped:
             return self.last(size)
-        return Page(found[:size], before=after is not None, after=len(found) > size)
+        rows = found[:size]
+        first = rows[0] if rows else stopped
+        following = stopped or (rows[-1] if len(found) > size else None)
+        return Page(rows, first if after else None, following, "after" if stopped else "")
+
+    def walk(self, size: int) -> Iterator[list[Position]]:
+        """All of the list, so many positions at a time."""
+        start = None
+        while True:
+            found, stopped = self._read(size + 1, start=start)
+            yield found[:size]
+            start = stopped or (found[size - 1] if len(found) > size else None)
+            if start is None:
+                return
 
     def last(self, size: int) -> Page:
         """The page that the list ends with."""
-        found = self._read(size + 1, backwards=True)
-        return Page(found[:size][::-1], before=len(found) > size)
+        return self._backwards(size)
+
+    def _backwards(self, size: int, start: Position | None = None) -> Page:
+        found, stopped = self._read(size + 1, start=start, backwards=True)
+        rows = found[:size][::-1]
+        return Page(rows, stopped or (rows[0] if len(found) > size else None), unfinished="before" if stopped else "")
 
     def finds(self, position: Position) -> str:
         """The column of the list's rows that the position names a value of."""
@@ -137,14 +177,14 @@ class Listing:
         them, that is how many there are at least.
         """
         with scopes_disabled():
-            sql, params = self._merged(self.sources, COUNTED + 1, checked=False, ordered=False)
+            sql, params = self._merged(self.sources, COUNTED + 1, checked=False)
             rows = _fetch(sql, params)
             if len(self._conditions) < 2 and all(source.finds == "pk" for source in self.sources):
                 return Count(len(rows), len(rows) > COUNTED)
             found = Q(pk__in=[])
             for column in {source.finds for source in self.sources}:
                 ranks = {source.rank for source in self.sources if source.finds == column}
-                found |= Q(**{f"{column}__in": [row[-1] for row in rows if row[0] in ranks]})
+                found |= Q(**{f"{column}__in": [pk for rank, _one, _two, pk, *_said in rows if rank in ranks]})
             met = self._model._default_manager.filter(found, *(c.q for c in self._conditions)).count()
         return Count(met, len(rows) > COUNTED)
 
@@ -156,13 +196,16 @@ class Listing:
         counts, params = [], []
         with scopes_disabled():
             for sources in choices:
-                sql, more = self._merged(sources, COUNTED + 1, checked=False, ordered=False)
+                sql, more = self._merged(sources, COUNTED + 1, checked=False)
                 counts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608
                 params += more
         found = _fetch(f"SELECT {', '.join(counts)}", params)[0]
         return choices[found.index(min(found))]
 
-    def _read(self, number: int, *, start: Position | None = None, backwards: bool = False) -> list[Position]:
+    def _read(
+        self, number: int, *, start: Position | None = None, backwards: bool = False
+    ) -> tuple[list[Position], Position | None]:
+        """So many positions, and, where enough rows have been looked at before, the place of the last of these."""
         sources = [
             source
             for source in self.sources
@@ -170,7 +213,16 @@ class Listing:
         ]
         with scopes_disabled():
             sql, params = self._merged(sources, number, start=start, backwards=backwards)
-        return [Position(rank, (one, two), pk) for rank, one, two, pk in _fetch(sql, params)] if sql else []
+        found: list[Position] = []
+        for rank, one, two, pk, wanted, is_last in _fetch(sql, params) if sql else []:
+            position = Position(rank, (one, two), pk)
+            if wanted:
+                found.append(position)
+            if len(found) == number:
+                break
+            if is_last:
+                return found, position
+        return found, None
 
     def _merged(
         self,
@@ -180,30 +232,43 @@ class Listing:
         start: Position | None = None,
         backwards: bool = False,
         checked: bool = True,
-        ordered: bool = True,
     ) -> tuple[str, list[Any]]:
-        """SQL for the first rows of all sources in all Ordini, in order; what people typed is in the parameters."""
+        """SQL for the first rows of all sources in all Ordini; what people typed is in the parameters.
+
+        ``checked``: in order, and of each whether it meets the other conditions and is the last that was looked at.
+        """
         parts: list[str] = []
         params: list[Any] = [self._ordini]
         for source in sources:
             place = start if start is not None and start.rank == source.rank else None
-            rows = self._part(source, place, backwards=backwards, checked=checked)
-            sql, more = rows[:number].query.sql_with_params()
+            checks = [self._check(c, source) for c in self._conditions if checked and self.sources is not c.sources]
+            most = max(LOOKED_AT // max(len(self._ordini), 1), number) if checks else number
+            sql, more = self._part(source, place, checks, backwards=backwards)[:most].query.sql_with_params()
+            if checks:
+                sql = (
+                    f"SELECT rank, one, two, pk, wanted, nth = {most:d} FROM"  # noqa: S608
+                    f" (SELECT *, row_number() OVER () AS nth FROM ({sql}) AS looked(rank, one, two, pk, wanted))"
+                    f" AS numbered WHERE wanted OR nth = {most:d} LIMIT {number + 1:d}"
+                )
+            else:
+                sql = f"SELECT *, FALSE FROM ({sql}) AS looked"  # noqa: S608
             parts.append(f"({sql})")
             params += more
         if not parts:
             return "", []
         down, pk_down = ("DESC" if backwards else "ASC"), ("DESC" if backwards != self._newest_first else "ASC")
-        order = f'ORDER BY rank {down}, one COLLATE "C" {down}, two COLLATE "C" {down}, pk {pk_down}' if ordered else ""
+        order = f'ORDER BY rank {down}, one COLLATE "C" {down}, two COLLATE "C" {down}, pk {pk_down}' if checked else ""
         merged = (
             "SELECT page.* FROM unnest(%s::bigint[]) AS scope(ordine) CROSS JOIN LATERAL "  # noqa: S608
-            f"({' UNION ALL '.join(parts)}) AS page(rank, one, two, pk) "
-            f"{order} LIMIT {number:d}"
+            f"({' UNION ALL '.join(parts)}) AS page(rank, one, two, pk, wanted, is_last) "
+            f"{order} LIMIT {number + checked:d}"
         )
         return merged, params
 
-    def _part(self, source: Source, place: Position | None, *, backwards: bool, checked: bool) -> QuerySet[Any, Any]:
-        """One source in one Ordine, from a place on."""
+    def _part(
+        self, source: Source, place: Position | None, checks: list[IsNull], *, backwards: bool
+    ) -> QuerySet[Any, Any]:
+        """One source in one Ordine, from a place on; last of each row, whether it passes."""
         keys = [F(key) for key in source.keys]
         descending = backwards != self._newest_first
         rows = source.rows.filter(ordine_id=RawSQL("scope.ordine", (), output_field=BigIntegerField()))
@@ -211,14 +276,11 @@ class Listing:
             here = [Value(key) for key in place.keys[: len(keys)]]
             beyond = LessThan if descending else GreaterThan
             rows = rows.filter(beyond(_row(*keys, F(source.pk)), _row(*here, Value(place.pk))))
-        if checked:
-            for condition in self._conditions:
-                if self.sources is not condition.sources:
-                    rows = rows.filter(self._check(condition, source))
         order = [key.desc() if descending else key.asc() for key in (*keys, F(source.pk))]
         blanks = [Value("", output_field=TextField())] * (_MOST_KEYS - len(keys))
         rank_value = Value(source.rank, output_field=IntegerField())
-        return rows.order_by(*order).values_list(rank_value, *keys, *blanks, F(source.pk))
+        passes = ExpressionWrapper(Q(*checks), BooleanField()) if checks else Value(True)
+        return rows.order_by(*order).values_list(rank_value, *keys, *blanks, F(source.pk), passes)
 
     def _check(self, condition: Condition, source: Source) -> IsNull:
         """Whether a row of the list that this row of the source stands for meets the condition."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,12 +11,13 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import BadRequest
-from django.db.models import BooleanField, Model, Q, QuerySet
+from django.db.models import BooleanField, Model, Q, QuerySet, TextChoices
 from django.db.models.expressions import RawSQL
 from django.db.models.functions import Collate
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django_scopes import get_scope, scopes_disabled
 
 from members.exports import ExportAdmin
@@ -47,10 +48,10 @@ class KeysetChangeList(ChangeList):
         office: Any = self.model_admin
         conditions = [*self._filters(), *office.search_conditions(self.query)]
         self.listing = Listing(
-            self.model, ordini_in_scope(), office.everything(), conditions, newest_first=office.newest_first
+            self.model, self._ordini(), office.everything(), conditions, newest_first=office.newest_first
         )
         self.page = self._page(self.listing, request.GET.get(PAGE_VAR, ""))
-        self.result_list = self.rows_of(self.page)
+        self.result_list = self.rows_of(self.page.positions)
         self.count = self.listing.count()
         if not self.page.before and not self.page.after:
             self.count = Count(len(self.result_list), more=False)
@@ -65,6 +66,10 @@ class KeysetChangeList(ChangeList):
             if isinstance(spec, ListFilter) and (condition := spec.condition()):
                 yield condition
 
+    def _ordini(self) -> list[int]:
+        chosen = (spec.chosen() for spec in self.filter_specs if isinstance(spec, OrdineFilter))
+        return next((ordini for ordini in chosen if ordini), None) or ordini_in_scope()
+
     def _page(self, listing: Listing, asked: str) -> Page:
         size = self.list_per_page
         if asked == _LAST:
@@ -75,10 +80,10 @@ class KeysetChangeList(ChangeList):
             return listing.page(size)
         return listing.page(size, before=position) if place[1] == "prima" else listing.page(size, after=position)
 
-    def rows_of(self, page: Page) -> list[Model]:
-        """The rows of a page, as whoever looks may see them, in its order."""
+    def rows_of(self, positions: Sequence[Position]) -> list[Model]:
+        """The rows that stand there, as whoever looks may see them, in this order."""
         where: dict[str, dict[int, int]] = {}
-        for place, position in enumerate(page.positions):
+        for place, position in enumerate(positions):
             where.setdefault(self.listing.finds(position), {}).setdefault(position.pk, place)
         found = Q(pk__in=[])
         for column, places in where.items():
@@ -99,11 +104,11 @@ class KeysetChangeList(ChangeList):
             return str(self.result_count)
         if self.result_count > COUNTED:
             return _("più di %(count)s") % {"count": number_format(COUNTED, use_l10n=True, force_grouping=True)}
-        return _("almeno %(count)s") % {"count": self.result_count}
+        return (_("almeno %(count)s") if self.result_count else _("finora %(count)s")) % {"count": self.result_count}
 
     @property
     def is_paged(self) -> bool:
-        return self.page.before or self.page.after
+        return bool(self.page.before or self.page.after)
 
     @property
     def first_url(self) -> str:
@@ -111,11 +116,11 @@ class KeysetChangeList(ChangeList):
 
     @property
     def previous_url(self) -> str:
-        return self._url(f"prima-{self.page.positions[0]}") if self.page.before else ""
+        return self._url(f"prima-{self.page.before}") if self.page.before else ""
 
     @property
     def next_url(self) -> str:
-        return self._url(f"dopo-{self.page.positions[-1]}") if self.page.after else ""
+        return self._url(f"dopo-{self.page.after}") if self.page.after else ""
 
     @property
     def last_url(self) -> str:
@@ -142,6 +147,54 @@ class ListFilter(admin.SimpleListFilter):
         return queryset.filter(condition.q) if condition else queryset
 
 
+class OrdineFilter(ListFilter):
+    """One of several Ordini: the list is then read as its staff read it."""
+
+    title = gettext_lazy("Ordine")
+    parameter_name = "ordine"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        ordini = ordini_in_scope()
+        if len(ordini) < 2:
+            return []
+        rows = Ordine.objects.filter(pk__in=ordini).values_list("pk", "short_name")
+        return [(str(pk), name) for pk, name in rows.order_by("short_name")]
+
+    def chosen(self) -> list[int]:
+        """The Ordine, where one of those on offer is chosen."""
+        return [int(pk) for pk, _name in self.lookup_choices if pk == self.value()]
+
+    def condition(self) -> Condition | None:
+        return None
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(ordine__in=self.chosen()) if self.chosen() else queryset
+
+
+class ColumnFilter(ListFilter):
+    """By a column of the list's own rows, with an index on it that goes on in the order of the list."""
+
+    field_name: str
+    choices_of: type[TextChoices]
+    keys: tuple[str, ...] = ()
+
+    def __init__(self, request: HttpRequest, params: Any, model: type[Model], model_admin: Any) -> None:
+        self._rows = model._default_manager
+        super().__init__(request, params, model, model_admin)
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(self.choices_of.choices)
+
+    def condition(self) -> Condition | None:
+        return self.equal(self.value()) if self.value() in self.choices_of.values else None
+
+    def equal(self, value: Any) -> Condition:
+        """Rows that have this in the column."""
+        q = Q(**{self.field_name: value})
+        with scopes_disabled():
+            return Condition(q, (Source(self._rows.filter(q), self.keys),))
+
+
 class ListAdmin(ExportAdmin):
     """For the lists that may have a million rows: only orders, filters and searches that an index answers."""
 
@@ -152,6 +205,9 @@ class ListAdmin(ExportAdmin):
     show_facets = admin.ShowFacets.NEVER
     # One order, which every index of the list has.
     sortable_by = ()
+
+    def get_list_filter(self, request: HttpRequest) -> Any:
+        return (OrdineFilter, *super().get_list_filter(request))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return KeysetChangeList
@@ -181,9 +237,13 @@ class ListAdmin(ExportAdmin):
         return queryset, False
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        # The whole list is said in words: its rows are not all counted.
-        extra = {"selection_note_all": _("Selezionate tutte le righe dell'elenco"), **(extra_context or {})}
-        return super().changelist_view(request, extra)
+        extra = {
+            # Named after what it lists, which is not only to be changed.
+            "title": str(self.opts.verbose_name_plural).capitalize(),
+            # The whole list is said in words: its rows are not all counted.
+            "selection_note_all": _("Selezionate tutte le righe dell'elenco"),
+        }
+        return super().changelist_view(request, extra | (extra_context or {}))
 
     def listed(self, request: HttpRequest, query: str) -> QuerySet[Any]:
         """All rows of the list that this query string asks for, on all its pages."""
@@ -254,8 +314,7 @@ def _by_tax_code(word: str, finds: str) -> Source:
     return Source(rows, ("code",), finds=finds, rank=2)
 
 
-def by_term(q: Q, *terms: str) -> Condition:
-    """Members of any of these terms, of which nobody has two."""
+def by_term(q: Q, term: str) -> Condition:
+    """Members who have a term that is no word."""
     with scopes_disabled():
-        sources = [Source(Term.objects.filter(term=f"={term}"), ("sort",), "member_id") for term in terms]
-    return Condition(q, tuple(sources))
+        return Condition(q, (Source(Term.objects.filter(term=f"={term}"), ("sort",), "member_id"),))

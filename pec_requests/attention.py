@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import F, OuterRef, QuerySet
 from django.utils.translation import gettext as _
 
 from members.models import Enrolment
 from pec_requests.eligibility import CURRENT
 from pec_requests.models import PecRequest, ProviderOperation
-from pec_requests.states import LIVE, Status
+from pec_requests.states import Status
 
 State = ProviderOperation.State
 
@@ -16,13 +16,6 @@ State = ProviderOperation.State
 def current_enrolments(member: OuterRef | F) -> QuerySet[Enrolment]:
     """The enrolments of a member that are not cancelled."""
     return Enrolment.objects.filter(member=member, status__in=CURRENT)
-
-
-def wanted() -> Q:
-    """Requests that wait for staff; the same cases as ``sentences``."""
-    stuck = Exists(ProviderOperation.objects.filter(request=OuterRef("pk"), state=State.ATTENTION))
-    left = Q(status__in=LIVE) & ~Q(Exists(current_enrolments(OuterRef("member"))))
-    return Q(stuck) | Q(status=Status.RICHIESTA, recovery_email="") | left
 
 
 def unsettled(pec: PecRequest) -> list[ProviderOperation]:
@@ -34,7 +27,10 @@ def unsettled(pec: PecRequest) -> list[ProviderOperation]:
 
 
 def sentences(pec: PecRequest) -> list[str]:
-    """Why a request waits for staff, each with the provider's words where it gave some."""
+    """Why a request waits for staff, each with the provider's words where it gave some.
+
+    Where there is none the database has it that the request does not need them: see ``needs_staff``.
+    """
     found = [
         f"{operation.get_kind_display()}: {operation.last_error}"
         for operation in unsettled(pec)

@@ -59,8 +59,9 @@ def decide(request_ids: Iterable[int], act: str, actor: Actor, *, reason: str = 
     already decided, or done, changes nothing. Return the requests that this call changed.
     """
     changed: list[tuple[PecRequest, Move]] = []
-    for request in _lock(request_ids):
-        if request.status not in target_of(act) and not _already_decided(request, act):
+    targets = target_of(act)
+    for request in _lock(request_ids, ending=not targets.isdisjoint(FINAL)):
+        if request.status not in targets and not _already_decided(request, act):
             changed.append((request, _legal(request, act)))
     for row in {row for _request, row in changed}:
         _carry_out(row, [request for request, its_row in changed if its_row == row], actor, reason)
@@ -168,9 +169,13 @@ def _drop_what_came_too_late(operation_ids: Iterable[int]) -> None:
     )
 
 
-def _lock(request_ids: Iterable[int]) -> list[PecRequest]:
+def _lock(request_ids: Iterable[int], *, ending: bool = False) -> list[PecRequest]:
+    """Requests in order; where they may end, their members first, who may then be without a PEC."""
+    ids = list(request_ids)
+    if ending:
+        operations.lock_members(ids)
     rows = PecRequest.objects.select_for_update(of=("self",)).select_related("member__ordine", "domain")
-    return list(rows.filter(pk__in=list(request_ids)).order_by("pk"))
+    return list(rows.filter(pk__in=ids).order_by("pk"))
 
 
 def _already_decided(request: PecRequest, act: str) -> bool:
@@ -234,7 +239,7 @@ def found_closed(request_ids: Iterable[int], actor: Actor) -> list[PecRequest]:
     From a status that no closing leads away from, nothing changes.
     """
     ended: dict[Move, list[PecRequest]] = {}
-    for request in _lock(request_ids):
+    for request in _lock(request_ids, ending=True):
         if row := move_by(Kind.CLOSE, request.status):
             ended.setdefault(row, []).append(request)
     for row, requests in ended.items():

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django_scopes import ScopedManager
 
 from members.models import Member, Ordine, User
+from members.names import SEARCH_KEY_LENGTH
 from pec_requests.states import LIVE, Kind, Status
 
 
@@ -53,10 +54,12 @@ class PecRequest(models.Model):
 
     public_id = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     member = models.ForeignKey(Member, models.PROTECT, related_name="pec_requests", verbose_name=_("iscritto"))
-    # The member's, and whether staff must look at it (``attention``): lists are read by them. The database writes both.
+    # The member's Ordine and search key, and whether staff must look at it (``attention``): lists are read by them, and
+    # the database writes them.
     ordine = models.ForeignKey(
         Ordine, models.PROTECT, related_name="+", editable=False, db_constraint=False, db_index=False
     )
+    sort = models.CharField(max_length=SEARCH_KEY_LENGTH, editable=False, db_collation="C")
     needs_staff = models.BooleanField(db_default=False, editable=False)
     domain = models.ForeignKey(
         PecDomain, models.PROTECT, related_name="requests", verbose_name=_("dominio"), db_index=False
@@ -69,7 +72,7 @@ class PecRequest(models.Model):
     accepted_at = models.DateTimeField(_("accettata il"), null=True, blank=True)
     status_at = models.DateTimeField(_("nello stato dal"), db_default=Now())
 
-    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="member__ordine")
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="ordine")
 
     class Meta:
         verbose_name = _("richiesta PEC")
@@ -87,6 +90,7 @@ class PecRequest(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["ordine", "id"], name="request_list"),
             models.Index(fields=["ordine", "status", "id"], name="request_status"),
+            models.Index(fields=["ordine", "status", "sort", "member"], name="request_by_name"),
             models.Index(fields=["ordine", "domain", "id"], name="request_domain"),
             models.Index(fields=["ordine", "address", "member"], name="request_address"),
             models.Index(fields=["ordine", "id"], condition=Q(needs_staff=True), name="request_needs_staff"),
@@ -128,6 +132,10 @@ class ProviderOperation(models.Model):
     UNSETTLED: ClassVar = (State.WAITING, State.RUNNING, State.ATTENTION)
 
     request = models.ForeignKey(PecRequest, models.PROTECT, related_name="operations", verbose_name=_("richiesta"))
+    # The request's: the list is read by it, and the database writes it.
+    ordine = models.ForeignKey(
+        Ordine, models.PROTECT, related_name="+", editable=False, db_constraint=False, db_index=False
+    )
     # The request's address, here too: operations of one account follow one another, whatever request they are of.
     address = models.CharField(_("casella"), max_length=164)
     kind = models.CharField(_("operazione"), max_length=20, choices=Kind)
@@ -144,7 +152,7 @@ class ProviderOperation(models.Model):
     created_at = models.DateTimeField(_("creata il"), db_default=Now())
     finished_at = models.DateTimeField(_("conclusa il"), null=True, blank=True)
 
-    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="request__member__ordine")
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="ordine")
 
     class Meta:
         verbose_name = _("operazione presso il gestore")
@@ -169,6 +177,9 @@ class ProviderOperation(models.Model):
             # Its condition is no other index's: the planner has no choice but this one for what the claim asks.
             models.Index(fields=["address", "id"], condition=Q(finished_at=None), name="operation_order"),
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="operation_finished"),
+            models.Index(fields=["ordine", "id"], name="operation_list"),
+            models.Index(fields=["ordine", "state", "id"], name="operation_state"),
+            models.Index(fields=["ordine", "kind", "id"], name="operation_kind"),
         ]
 
     def __str__(self) -> str:

@@ -6,10 +6,11 @@ import datetime
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import F, Prefetch, Q, QuerySet
+from django.db.models import F, Model, Prefetch, Q, QuerySet
 from django.db.models.functions import Now
 
 from members.models import Member
@@ -86,12 +87,25 @@ def withdraw(requests: Iterable[PecRequest]) -> set[int]:
 
 def withdraw_closings(addresses: Iterable[str]) -> None:
     """A new request takes these addresses up again: an old wish to close them that nobody has tried yet is void."""
-    ProviderOperation.objects.filter(
+    untried = ProviderOperation.objects.filter(
         request__address__in=list(addresses),
         kind=Kind.CLOSE,
         state__in=[State.WAITING, State.ATTENTION],
         look_first=False,
-    ).update(state=State.WITHDRAWN, finished_at=Now())
+    )
+    if requests := sorted(untried.values_list("request_id", flat=True)):
+        _lock(PecRequest, requests)
+        untried.filter(request__in=requests).update(state=State.WITHDRAWN, finished_at=Now())
+
+
+def lock_members(request_ids: Iterable[int]) -> None:
+    """Lock the members of requests that may end; always before the requests, as whoever writes members does."""
+    _lock(Member, PecRequest.objects.filter(pk__in=list(request_ids)).order_by().values("member"))
+
+
+def _lock(model: type[Model], ids: Any) -> None:
+    rows = model._default_manager.select_for_update(of=("self",), no_key=True).filter(pk__in=ids)
+    list(rows.order_by("pk").values_list("pk"))
 
 
 def claim(limit: int, worker: str) -> list[Claim]:
@@ -128,6 +142,9 @@ def held(claims: Iterable[Claim]) -> dict[uuid.UUID, ProviderOperation]:
 
     What may have changed of the requests since they were claimed is read again: status, address and recovery e-mail.
     """
+    claims = list(claims)
+    if ending := [c.operation.request_id for c in claims if c.operation.kind == Kind.CLOSE]:
+        lock_members(ending)
     by_request = {c.operation.request_id: c.operation.request for c in claims}
     requests = PecRequest.objects.select_for_update(of=("self",)).filter(pk__in=by_request).order_by("pk")
     for pk, *now in requests.values_list("pk", "status", "address", "recovery_email"):

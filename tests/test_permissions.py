@@ -90,6 +90,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:members_member_history": OFFICE_HERE_OR_GONE,
     "admin:members_member_delete": NOBODY,
     "admin:pec_requests_pecrequest_export": OFFICE,
+    "admin:pec_requests_provideroperation_export": OFFICE,
     "admin:pec_requests_pecrequest_act": OFFICE_HERE,
     "admin:pec_requests_pecrequest_changelist": OFFICE,
     "admin:pec_requests_pecrequest_add": NOBODY,
@@ -147,6 +148,7 @@ WORDS = {
     "admin:app_list": "members",
     "admin:members_member_export": "csv",
     "admin:pec_requests_pecrequest_export": "xlsx",
+    "admin:pec_requests_provideroperation_export": "csv",
 }
 
 

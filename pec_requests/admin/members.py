@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django import forms
@@ -21,7 +21,7 @@ from audit.actors import Actor
 from members import exporting
 from members.admin import MemberAdmin
 from members.current import require_permission
-from members.keyset import Condition, Page
+from members.keyset import Condition, Position, Source
 from members.lists import ListFilter, by_term
 from members.models import Member
 from members.table_files import Row
@@ -66,11 +66,16 @@ class PecFilter(ListFilter):
         if chosen == "senza":
             return by_term(eligibility.lacking_pec(), "pec SENZA")
         if chosen == "con":
-            return by_term(eligibility.with_live_request(), *(f"pec {status.value}" for status in LIVE))
-        if chosen in LIVE:
-            mine = PecRequest.objects.filter(member=OuterRef("pk"), status=chosen)
-            return by_term(Q(Exists(mine)), f"pec {chosen}")
-        return None
+            return _in_status(*LIVE)
+        return _in_status(chosen) if chosen in LIVE else None
+
+
+def _in_status(*statuses: str) -> Condition:
+    """Members with a request in one of these, which nobody has two of."""
+    mine = PecRequest.objects.filter(member=OuterRef("pk"), status__in=statuses)
+    with scopes_disabled():
+        of_each = [PecRequest.objects.filter(status=status) for status in statuses]
+    return Condition(Q(Exists(mine)), tuple(Source(rows, ("sort",), "member_id") for rows in of_each))
 
 
 admin.site.unregister(Member)
@@ -100,8 +105,8 @@ class MemberWithPecAdmin(MemberAdmin):
     def export_headers(self, request: HttpRequest) -> list[str]:
         return [*super().export_headers(request), _("Casella PEC"), _("Stato della casella")]
 
-    def export_rows(self, request: HttpRequest, changelist: Any, page: Page) -> Iterator[Row]:
-        members = [position.pk for position in page.positions]
+    def export_rows(self, request: HttpRequest, changelist: Any, positions: Sequence[Position]) -> Iterator[Row]:
+        members = [position.pk for position in positions]
         labels = {status.value: str(status.label) for status in LIVE}
         live = PecRequest.objects.filter(member__in=members, status__in=LIVE).values_list("member", "address", "status")
         caselle = {member: (address, labels[status]) for member, address, status in live}

@@ -17,15 +17,18 @@ from django.utils.html import format_html
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
+from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from members.admin import FederationAdmin
 from members.current import require_permission, roles_of
+from members.keyset import Condition, Source, prefixed
+from members.lists import ColumnFilter, ListAdmin
 from members.roles import permissions
 from pec_requests import figures, lifecycle, retrying
 from pec_requests.admin.acts import confirm_page, tell
 from pec_requests.figures import Figures
-from pec_requests.models import PecDomain, ProviderHealth, ProviderOperation
+from pec_requests.models import PecDomain, PecRequest, ProviderHealth, ProviderOperation
 from pec_requests.states import IllegalMove, Kind
 
 RETRY = "pec_requests.retry_operation"
@@ -62,15 +65,26 @@ class ReadOnlyAdmin(admin.ModelAdmin[Any]):
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
 
+class StateFilter(ColumnFilter):
+    title = gettext_lazy("esito")
+    parameter_name = "esito"
+    field_name, choices_of = "state", State
+
+
+class KindFilter(ColumnFilter):
+    title = gettext_lazy("operazione")
+    parameter_name = "operazione"
+    field_name, choices_of = "kind", Kind
+
+
 @admin.register(ProviderOperation)
-class ProviderOperationAdmin(ReadOnlyAdmin):
+class ProviderOperationAdmin(ReadOnlyAdmin, ListAdmin):
     list_display = ("kind", "address", "badge", "attempts", "next_try", "words", "asked_at")
-    list_filter = ("state", "kind")
-    search_fields = ("request__address",)
+    list_filter = (StateFilter, KindFilter)
+    search_fields = ("address",)  # shows the box; what it finds is said in ``word_conditions``
+    search_help_text = gettext_lazy("Indirizzo della casella")
     list_select_related = ("request",)
-    list_per_page = 50
-    # Counting the whole history, beside what the filters leave, would only be for "n in all".
-    show_full_result_count = False
+    newest_first = True
     actions = ("retry_selected",)
     change_list_template = "admin/pec_requests/provideroperation/change_list.html"
     change_form_template = "admin/pec_requests/provideroperation/change_form.html"
@@ -84,11 +98,22 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
         *("tries", "holder", "held_since", "next_try", "result", "last_error"),
     )
 
-    @admin.display(description=gettext_lazy("Casella"), ordering="request__address")
+    def everything(self) -> Source:
+        return Source(ProviderOperation.objects.all())
+
+    def word_conditions(self, word: str) -> list[Condition]:
+        beginning = word.lower()
+        with scopes_disabled():
+            mailboxes = Source(
+                PecRequest.objects.filter(prefixed("address", beginning)), ("address",), finds="request_id"
+            )
+        return [Condition(prefixed("request__address", beginning), (mailboxes,))]
+
+    @admin.display(description=gettext_lazy("Casella"))
     def address(self, operation: ProviderOperation) -> str:
         return operation.request.address
 
-    @admin.display(description=gettext_lazy("Esito"), ordering="state")
+    @admin.display(description=gettext_lazy("Esito"))
     def badge(self, operation: ProviderOperation) -> str:
         name = _BADGES[State(operation.state)]
         return format_html('<span class="badge-state badge-{}">{}</span>', name, operation.get_state_display())
@@ -97,7 +122,7 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
     def words(self, operation: ProviderOperation) -> str:
         return operation.result or operation.last_error or "–"
 
-    @admin.display(description=gettext_lazy("Prossimo tentativo"), ordering="not_before")
+    @admin.display(description=gettext_lazy("Prossimo tentativo"))
     def next_try(self, operation: ProviderOperation) -> str:
         """When it may be tried next; of what is over, nothing."""
         if operation.state not in ProviderOperation.OPEN:
@@ -122,7 +147,7 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
     def wanted(self, operation: ProviderOperation) -> str:
         return operation.recovery_email or "–"
 
-    @admin.display(description=gettext_lazy("Creata il"), ordering="created_at")
+    @admin.display(description=gettext_lazy("Creata il"))
     def asked_at(self, operation: ProviderOperation) -> str:
         return _moment(operation.created_at)
 
@@ -217,7 +242,7 @@ class ProviderOperationAdmin(ReadOnlyAdmin):
         if request.user.is_superuser:
             return rows
         ordini = [role.ordine_id for role in roles_of(request.user) if RETRY in permissions([role])]
-        return rows.filter(request__member__ordine__in=ordini)
+        return rows.filter(ordine__in=ordini)
 
     def _ask_all(self, request: HttpRequest, kind: Kind, stuck: QuerySet[ProviderOperation]) -> HttpResponse:
         """How many, and what the provider said of them: one sees before retrying whether it can go better now."""

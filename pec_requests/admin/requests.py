@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -19,7 +19,7 @@ from audit.actors import Actor
 from audit.models import LogEntry
 from members.current import require_permission
 from members.keyset import Condition, Source
-from members.lists import ListAdmin, ListFilter
+from members.lists import ColumnFilter, ListAdmin
 from pec_requests import attention, lifecycle
 from pec_requests.admin.acts import EXPLANATIONS, PERMISSIONS, ReasonForm, acts_for, confirm_page, tell
 from pec_requests.admin.mailboxes import word_conditions
@@ -44,37 +44,32 @@ def status_badge(pec: PecRequest) -> SafeString:
     return format_html('<span class="badge-state badge-{}">{}</span>', _BADGES[pec.status], pec.get_status_display())
 
 
-class AttentionFilter(ListFilter):
+class AttentionFilter(ColumnFilter):
     """Requests that wait for staff."""
 
     title = gettext_lazy("da verificare")
     parameter_name = "attenzione"
+    field_name = "needs_staff"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         return [("si", gettext_lazy("Da verificare"))]
 
     def condition(self) -> Condition | None:
-        return _column(Q(needs_staff=True)) if self.value() == "si" else None
+        return self.equal(True) if self.value() == "si" else None
 
 
-class StateFilter(ListFilter):
-    """By the status of the request."""
-
+class StatusFilter(ColumnFilter):
     title = gettext_lazy("stato")
     parameter_name = "stato"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return list(Status.choices)
-
-    def condition(self) -> Condition | None:
-        return _column(Q(status=self.value())) if self.value() in Status.values else None
+    field_name, choices_of = "status", Status
 
 
-class DomainFilter(ListFilter):
+class DomainFilter(ColumnFilter):
     """By the domain of the address."""
 
     title = gettext_lazy("dominio")
     parameter_name = "dominio"
+    field_name = "domain"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
         self._domains = dict(PecDomain.objects.order_by("name").values_list("name", "pk"))
@@ -82,18 +77,13 @@ class DomainFilter(ListFilter):
 
     def condition(self) -> Condition | None:
         domain = self._domains.get(self.value() or "")
-        return _column(Q(domain=domain)) if domain else None
-
-
-def _column(q: Q) -> Condition:
-    with scopes_disabled():
-        return Condition(q, (Source(PecRequest.objects.filter(q)),))
+        return self.equal(domain) if domain else None
 
 
 @admin.register(PecRequest)
 class PecRequestAdmin(ListAdmin):
     list_display = ("address", "member_name", "badge", "waiting_for", "needs", "requested_at")
-    list_filter = (AttentionFilter, StateFilter, DomainFilter)
+    list_filter = (AttentionFilter, StatusFilter, DomainFilter)
     search_fields = ("address",)  # shows the box; what it finds is said in ``word_conditions``
     search_help_text = gettext_lazy("Indirizzo, cognome, nome, codice fiscale o numero di iscrizione")
     newest_first = True

@@ -130,6 +130,7 @@ NO_PAGES = {
     "mfa_download_recovery_codes": "a file",
     "admin:members_member_export": "a file",
     "admin:pec_requests_pecrequest_export": "a file",
+    "admin:pec_requests_provideroperation_export": "a file",
     "admin:password_change_done": "nothing leads there: admin:password_change goes to the portal's own page",
     "admin:autocomplete": "for scripts",
     "admin:jsi18n": "a script",

@@ -158,6 +158,40 @@ def test_no_row_is_lost_or_repeated_while_others_are_inserted(
     assert seen == there
 
 
+@pytest.mark.parametrize("link", ["next_url", "previous_url"])
+def test_where_hardly_anybody_is_found_pages_end_and_go_on(
+    office: Client, person: Callable[..., Member], monkeypatch: pytest.MonkeyPatch, link: str
+) -> None:
+    monkeypatch.setattr("members.keyset.LOOKED_AT", 5)
+    monkeypatch.setattr("members.keyset.COUNTED", 2)
+    monkeypatch.setattr(lists.ListAdmin, "list_per_page", 2)
+    people = [person(f"Rossi{chr(97 + n)}") for n in range(23)]
+    wanted = [people[n] for n in (0, 11, 12, 13, 21)]
+    with scopes_disabled():
+        Member.objects.filter(pk__in=[member.pk for member in wanted]).update(province="MC")
+    for _n in range(30):
+        person("Verdi", province="MC")
+    query = "?provincia=MC&q=rossi"
+    pages = walk(office, link, query + ("&p=ultima" if link == "previous_url" else ""))
+    if link == "previous_url":
+        pages.reverse()
+    assert list(dict.fromkeys(pk for page in pages for pk in page)) == [member.pk for member in wanted]
+    assert [] in pages
+    last = office.get(URL + query + "&p=ultima")
+    assert "con «Precedente» continua" in last.content.decode()
+
+
+def test_who_sees_several_ordini_may_choose_one(person: Callable[..., Member], client: Client, ordine: Ordine) -> None:
+    other = OrdineFactory()
+    person("Rossi"), person("Verdi", ordine=other)
+    client.force_login(UserFactory(is_superuser=True))
+    assert names(client, ordine=str(other.pk)) == ["Verdi Mario"]
+    assert names(client, ordine=str(ordine.pk), q="mario") == ["Rossi Mario"]
+    assert names(client, ordine="0") == names(client, ordine="x") == ["Rossi Mario", "Verdi Mario"]
+    client.force_login(staff(ordine))
+    assert names(client, ordine=str(other.pk)) == ["Rossi Mario"]
+
+
 def test_the_list_belongs_to_the_ordine(office: Client, person: Callable[..., Member], client: Client) -> None:
     stranger = person("Rossi", ordine=OrdineFactory())
     with scopes_disabled():

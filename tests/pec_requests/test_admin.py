@@ -240,7 +240,7 @@ def test_editing_a_member_is_logged(office: Client, member: Member) -> None:
     [
         ("admin:members_member_changelist", 11),
         ("admin:pec_requests_pecrequest_changelist", 9),
-        ("admin:pec_requests_provideroperation_changelist", 10),
+        ("admin:pec_requests_provideroperation_changelist", 11),
     ],
 )
 @pytest.mark.parametrize("rows", [1, 3])

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from members.models import Member, Term
-from pec_requests import eligibility, lifecycle
+from members.models import Albo, Enrolment, Member, Term
+from pec_requests import attention, eligibility, lifecycle
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
-from pec_requests.states import LIVE
+from pec_requests.states import LIVE, Status
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff
 from tests.pec_requests.conftest import STAFF
 from tests.pec_requests.test_claim_plan import steps
@@ -35,40 +37,82 @@ def found(client: Client, url: str, **query: str) -> list[str]:
     return [str(row) for row in client.get(url, query).context["cl"].result_list]
 
 
-def pec_term(member: Member) -> list[str]:
-    return [row.term for row in Term.objects.filter(member_id=member.pk, term__startswith="=pec")]
+def lacks_pec(member: Member) -> bool:
+    return Term.objects.filter(member_id=member.pk, term="=pec SENZA").exists()
 
 
 def in_step() -> None:
     """What the triggers have written is what the rules say."""
-    without = Term.objects.filter(term="=pec SENZA").values_list("member_id", flat=True)
-    assert set(without) == set(eligibility.without_pec().values_list("pk", flat=True))
-    live = {(r.member_id, f"=pec {r.status}") for r in PecRequest.objects.filter(status__in=LIVE)}
-    terms = Term.objects.filter(term__startswith="=pec").exclude(term="=pec SENZA")
-    assert set(terms.values_list("member_id", "term")) == live
-    for pec in PecRequest.objects.select_related("member"):
-        assert pec.ordine_id == pec.member.ordine_id
+    without = {(m.ordine_id, m.search_key, m.pk) for m in eligibility.without_pec()}
+    terms = Term.objects.filter(term="=pec SENZA")
+    assert set(terms.values_list("ordine_id", "sort", "member_id")) == without
+    requests = PecRequest.objects.select_related("member").prefetch_related("operations")
+    for pec in requests.annotate(member_enrolled=Exists(attention.current_enrolments(OuterRef("member")))):
+        assert (pec.ordine_id, pec.sort) == (pec.member.ordine_id, pec.member.search_key)
+        assert pec.needs_staff == bool(attention.sentences(pec)), (pec.status, pec.recovery_email)
+        assert {operation.ordine_id for operation in pec.operations.all()} <= {pec.ordine_id}
 
 
-def test_the_database_keeps_what_pec_a_member_has(member: Member, domain: PecDomain) -> None:
-    assert pec_term(member) == ["=pec SENZA"]
+def test_the_database_says_of_everybody_what_the_rules_say(member: Member, domain: PecDomain) -> None:
+    """Every kind of member with every kind of request, as inserted and after every kind of change."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE pec_requests_pecrequest DISABLE TRIGGER USER")
+        cursor.execute("ALTER TABLE pec_requests_pecrequest ENABLE TRIGGER pec_requests_list_row")
+        cursor.execute("ALTER TABLE pec_requests_pecrequest ENABLE TRIGGER pec_requests_list_insert")
+        cursor.execute("ALTER TABLE pec_requests_pecrequest ENABLE TRIGGER pec_requests_list_update")
+    enrolled = [(), ("ISCRITTO",), ("SOSPESO",), ("CANCELLATO",), ("CANCELLATO", "SOSPESO")]
+    asked = [None, *product(Status.values, ("", "x@example.it"), (None, "ATTENTION", "WAITING", "DONE"))]
+    kinds = list(product(enrolled, ("", "x@pec.example.it"), asked))
+    people = Member.objects.bulk_create(
+        Member(ordine=member.ordine, tax_code=f"{n:016}", search_key=f" a  {n}", own_pec=own)
+        for n, (_statuses, own, _request) in enumerate(kinds)
+    )
+    albi = [Albo.objects.get_or_create(name=name)[0] for name in ("Logopedista", "Podologo")]
+    enrolments = [
+        Enrolment(member=person, albo=albo, number="1", status=status)
+        for person, (statuses, _own, _request) in zip(people, kinds, strict=True)
+        for albo, status in zip(albi, statuses, strict=False)
+    ]
+    requests, asked_there = [], []
+    for person, (_statuses, _own, request) in zip(people, kinds, strict=True):
+        if request:
+            status, email, state = request
+            pec = PecRequest(member=person, domain=domain, address=str(person.pk), status=status, recovery_email=email)
+            requests.append(pec)
+            if state:
+                ended = None if state == "WAITING" else Now()
+                asked_there.append(ProviderOperation(request=pec, kind="CREATE", state=state, finished_at=ended))
+    Enrolment.objects.bulk_create(enrolments)
+    in_step()
+    PecRequest.objects.bulk_create(requests)
+    ProviderOperation.objects.bulk_create(asked_there)
+    in_step()
+    other = OrdineFactory()
+    changes: list[Callable[[], object]] = [
+        lambda: Enrolment.objects.filter(pk__in=[e.pk for e in enrolments[::2]]).update(status="CANCELLATO"),
+        lambda: Enrolment.objects.filter(pk__in=[e.pk for e in enrolments]).update(status="SOSPESO"),
+        lambda: Enrolment.objects.filter(pk__in=[e.pk for e in enrolments]).delete(),
+        lambda: Enrolment.objects.bulk_create(enrolments),
+        lambda: Member.objects.filter(pk__in=[m.pk for m in people[::3]]).update(own_pec="x"),
+        lambda: Member.objects.filter(pk__in=[m.pk for m in people]).update(own_pec="", search_key=" b  c"),
+        lambda: Member.objects.filter(pk__in=[m.pk for m in people[::2]]).update(ordine=other),
+        lambda: PecRequest.objects.update(recovery_email="x@example.it"),
+        lambda: ProviderOperation.objects.exclude(state="WAITING").update(state="DONE"),
+        lambda: ProviderOperation.objects.update(state="ATTENTION", finished_at=Now()),
+        lambda: PecRequest.objects.filter(status__in=LIVE[::2]).update(status="CESSATO"),
+        lambda: PecRequest.objects.filter(status__in=LIVE).update(status="ANNULLATO"),
+    ]
+    for change in changes:
+        change()
+        in_step()
+
+
+def test_a_request_and_its_end_are_seen_at_once(member: Member, domain: PecDomain) -> None:
+    assert lacks_pec(member)
     pec = lifecycle.request_pec([member.pk], domain, STAFF).created[0]
-    assert pec_term(member) == ["=pec RICHIESTA"]
-    ready(pec)
-    assert pec_term(member) == ["=pec NON_ATTIVO"]
-    Member.objects.filter(pk=member.pk).update(search_key=" verdi  ugo", ordine=OrdineFactory())
-    in_step()
-    assert Term.objects.get(term="=pec NON_ATTIVO").sort == " verdi  ugo"
-    lifecycle.decide([pec.pk], "cancel", STAFF, reason="x")
-    assert pec_term(member) == ["=pec SENZA"]
-    Member.objects.filter(pk=member.pk).update(own_pec="mia@pec.example.it")
-    assert pec_term(member) == []
-    Member.objects.filter(pk=member.pk).update(own_pec="")
-    member.enrolments.update(status="CANCELLATO")
-    assert pec_term(member) == []
-    member.enrolments.update(status="SOSPESO")
-    assert pec_term(member) == ["=pec SENZA"]
-    in_step()
+    assert not lacks_pec(member)
+    lifecycle.decide([ready(pec).pk], "cancel", STAFF, reason="x")
+    assert lacks_pec(member)
 
 
 def test_members_are_found_by_pec_and_address(office: Client, member: Member, domain: PecDomain) -> None:
@@ -173,7 +217,8 @@ SELECT %s, 'CFX' || lpad((%s + n)::text, 13, '0'), n %% 20 = 0, 'x', 'x',
 """
 _ENROLMENTS = """
 INSERT INTO members_enrolment (member_id, albo_id, number, status)
-SELECT id, %s, (substr(tax_code, 4)::int / 18)::text, CASE id %% 20 WHEN 0 THEN 'SOSPESO' ELSE 'ISCRITTO' END FROM members_member m
+SELECT id, %s, (substr(tax_code, 4)::int / 18)::text, CASE id %% 20 WHEN 0 THEN 'SOSPESO' ELSE 'ISCRITTO' END
+  FROM members_member m
  WHERE NOT EXISTS (SELECT FROM members_enrolment e WHERE e.member_id = m.id)
 """
 _REQUESTS = """

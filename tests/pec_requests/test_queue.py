@@ -133,7 +133,7 @@ def test_the_list_with_its_figures_costs_the_same_whatever_its_length(
     if known:
         ProviderHealth.objects.create(pk=1)
     put(*requested(domain, rows, ordine=member.ordine), state=State.ATTENTION)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         office.get(LIST)
 
 
