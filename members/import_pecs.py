@@ -8,8 +8,6 @@ beside it those that take away bring nothing, since they are about the PEC that 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import chain
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -37,6 +35,8 @@ HEADERS = (
 )
 _NEEDED = 6  # the dates may be left out, separators and all
 _PEC, _TAX_CODE, _STATE = 0, 4, 5
+# What of a line tells people whose it is.
+COLUMNS = {"surname": 2, "name": 1, "tax_code": _TAX_CODE, "number": 3}
 _STATES, _REMOVED = {"1", "2", "3"}, "3"
 # Its number, why it is refused, codice fiscale, PEC, whether it takes away, and whether the PEC is the convention's.
 _Line = tuple[int, str, str, str, bool, bool]
@@ -109,9 +109,8 @@ def recognise(table: Table) -> tuple[bool, Table]:
     """Whether this is a file for INI-PEC, by its first two rows or its headers; and the table to read it from."""
     if _is_line(table.head[1]):
         return True, table.without_header(list(HEADERS))
-    first = next(table.rows, None)
-    whole = replace(table, rows=chain([first] if first else [], table.rows))
-    return _is_header(table.headers) or (first is not None and _is_line(first[1])), whole
+    first, table = table.peek()
+    return _is_header(table.headers) or _is_line(first), table
 
 
 def _is_line(cells: list[Cell]) -> bool:
@@ -173,8 +172,9 @@ def _stage(lines: Iterator[_Line]) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_TABLE)
         with cursor.copy("COPY import_pec_line FROM STDIN") as copy:
-            for count, line in enumerate(lines, 1):
+            for line in lines:
                 copy.write_row(line)
+                count += 1
         cursor.execute("ANALYZE import_pec_line")
     return count
 
@@ -195,6 +195,6 @@ def _carry_out(ordine: Ordine, actor: Actor, follower: Follower) -> int:
             people = _compare(ordine)
         follower.phase(_("Scrittura nell'albo"))
         cursor.execute(_WRITE)
-    field = str(Member._meta.get_field("own_pec").verbose_name)  # type: ignore[union-attr]  # it is no relation
+    field = str(Member._meta.get_field("own_pec").verbose_name)
     log.record_rows("member.updated", actor, Member, _LOG, {"field": field}, ordine=ordine.code)
     return people

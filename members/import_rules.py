@@ -18,8 +18,8 @@ class Outcome(models.TextChoices):
 class Rejection(models.TextChoices):
     """Why a line is rejected. The first that applies, in this order, is the one that is told.
 
-    ``CELLS_MISPLACED`` and ``VALUE_TOO_LONG`` are for lines that do not fit the register as they are: rather than cut a value, or
-    guess where one belongs, the line goes back to the office. Those after them are of INI-PEC's files.
+    ``CELLS_MISPLACED`` and ``VALUE_TOO_LONG`` are for lines that do not fit the register as they are: rather than cut a
+    value, or guess where one belongs, the line goes back to the office. The three after them are of INI-PEC's files.
     """
 
     CF_MISSING = "cf_missing", _("Manca il codice fiscale.")

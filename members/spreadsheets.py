@@ -40,8 +40,13 @@ class Table:
     headed: bool = True
 
     def without_header(self, headers: list[str]) -> Table:
-        """The same file where what was taken for its headers is its first row. Before anything is read from ``rows``."""
+        """Where what was taken for the headers is the first row. Before anything is read from ``rows``."""
         return replace(self, headers=headers, rows=chain([self.head], self.rows), headed=False)
+
+    def peek(self) -> tuple[list[Cell], Table]:
+        """The cells of the first row, none where there is no row, and the table to go on with instead of this."""
+        first = next(self.rows, None)
+        return (first[1], replace(self, rows=chain([first], self.rows))) if first else ([], self)
 
     def again(self) -> Iterator[tuple[int, list[Cell]]]:
         """The rows once more, from the first, when ``rows`` has come to its end."""
