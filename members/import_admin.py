@@ -25,7 +25,7 @@ from members.import_columns import HEADERS
 from members.import_forms import ColumnsForm, UploadForm
 from members.import_preview import PER_PAGE, Tab, read_page
 from members.import_rules import Rejection, Warn
-from members.import_runs import ENDED, REJECTS, RUNNING, RunRefused, State
+from members.import_runs import REJECTS, RUNNING, RunRefused, State
 from members.import_working import progress_of
 from members.models import ImportRun, Ordine
 from members.progress import Progress
@@ -168,11 +168,10 @@ class ImportRunAdmin(admin.ModelAdmin[ImportRun]):
     def _page(self, request: HttpRequest, run: ImportRun, form: ColumnsForm | None = None) -> HttpResponse:
         context = {
             **self.admin_site.each_context(request),
-            "title": run.file_name,
+            "title": _("Importazione di «%(file)s»") % {"file": run.file_name},
             "opts": self.opts,
             "run": run,
             "original": run,
-            "is_open": run.state not in ENDED,
             "has_rejects": uploads.beside(run.folder, REJECTS).is_file() and run.counts.get("rejected"),
             "reasons": _reasons(run),
             "log": LogEntry.objects.filter(object_type=run._meta.label_lower, object_id=run.pk),

@@ -242,8 +242,8 @@ class _Followed(io.FileIO):
     def __init__(self, run: ImportRun, watch: _Watch) -> None:
         super().__init__(uploads.source(run.folder))
         self._run, self._watch = run, watch
-        # Twice: to find out how its text is written one must have seen all of it.
-        self._read, self._total = 0, 2 * run.file_size
+        # The first time, which is quick, is to find out how its text is written.
+        self._read, self._size = -run.file_size, run.file_size
         self._told = 0.0
 
     def readinto(self, buffer: Any, /) -> int | None:
@@ -252,7 +252,7 @@ class _Followed(io.FileIO):
         self._read += count or 0
         if time.monotonic() > self._told + _BEAT_SECONDS:
             self._told = time.monotonic()
-            progress.tell(progress_of(self._run), Progress(_("Lettura del file"), self._read, self._total))
+            progress.tell(progress_of(self._run), Progress(_("Lettura del file"), max(0, self._read), self._size))
         return count
 
 
