@@ -170,7 +170,11 @@ def forget() -> None:
         with transaction.atomic():
             for run in undecided.select_related("ordine").select_for_update(of=("self",), skip_locked=True):
                 _cancel(run, _SYSTEM)
-        kept = set(ImportRun.objects.filter(ended_at__gt=Now() - REJECTS_KEPT).values_list("folder", flat=True))
+        kept = set(
+            ImportRun.objects.filter(state=State.DONE, ended_at__gt=Now() - REJECTS_KEPT).values_list(
+                "folder", flat=True
+            )
+        )
         in_use = set(ImportRun.objects.filter(ended_at=None).values_list("folder", flat=True))
         for folder, written in list(uploads.folders()):
             if folder in kept:

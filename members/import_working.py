@@ -16,8 +16,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
 
+import psycopg
 import structlog
-from django.db import DatabaseError, connection, transaction
+from django.db import Error, connection, transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 from django_scopes import scopes_disabled
@@ -289,7 +290,7 @@ class _Watch:
             while not self._over.wait(_BEAT_SECONDS):
                 try:
                     self._beat()
-                except DatabaseError:  # the work itself will notice, if it lasts
+                except (Error, psycopg.Error):  # the work itself will notice, if it lasts
                     logger.warning("import_beat_missed", run=self._run.pk, exc_info=True)
                     connection.close()
         finally:

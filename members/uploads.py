@@ -10,6 +10,7 @@ import hashlib
 import secrets
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -60,7 +61,8 @@ def folders() -> Iterator[tuple[str, float]]:
     """Those there are, and when each was last written to, in seconds since the epoch."""
     if settings.UPLOADS.is_dir():
         for entry in settings.UPLOADS.iterdir():
-            yield entry.name, entry.stat().st_mtime
+            with suppress(FileNotFoundError):  # gone meanwhile
+                yield entry.name, entry.stat().st_mtime
 
 
 class Brought(UploadedFile[bytes]):

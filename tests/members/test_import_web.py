@@ -219,6 +219,35 @@ def holding_the_lock(ordine: Ordine) -> Iterator[None]:
     thread.join()
 
 
+def test_everybody_at_once(umbria: Ordine) -> None:
+    """Each of two members of staff confirms and cancels, twice: one confirmation at most, and one cancellation."""
+    offices = [Office(umbria), Office(umbria)]
+    run = offices[0].read([line(1)])
+    together = threading.Barrier(8)
+
+    def act(office: Office, what: str) -> None:
+        client = Client()
+        client.force_login(office.user)
+        together.wait(20)
+        client.post(page_of(run), {"act": what})
+        connections.close_all()
+
+    acts = [(office, what) for office in offices for what in ("confirm", "cancel") * 2]
+    threads = [threading.Thread(target=act, args=each) for each in acts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    run.refresh_from_db()
+    assert (run.state, left(run), said(run)[0], said(run).count("import.cancelled")) == (
+        State.CANCELLED,
+        set(),
+        "import.cancelled",
+        1,
+    )
+    assert said(run).count("import.confirmed") <= 1
+
+
 def in_the_middle(monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
     """The worker does this once everything is written, when only the last word is missing."""
     really_write = importing.write
