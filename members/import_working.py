@@ -97,7 +97,9 @@ def _give_up(run: ImportRun, error: Exception) -> None:
             _settle(run, State.FAILED, problem=_("C'è stato un errore imprevisto: nulla è stato importato. Riprovare."))
             logger.error("import_failed", run=run.pk, exc_info=error)
     except NotOurs:
-        uploads.discard(run.folder)
+        # It may have been committed, and only the answer was lost.
+        stands = ImportRun.objects.filter(pk=run.pk, state=State.DONE).exists()
+        uploads.discard(run.folder, but=REJECTS if stands else "")
         logger.info("import_stopped", run=run.pk)
 
 

@@ -51,7 +51,7 @@ def discard(folder: str, *, but: str = "") -> None:
     if not but:
         shutil.rmtree(path, ignore_errors=True)
         return
-    if path.is_dir():
+    with suppress(FileNotFoundError):
         for entry in path.iterdir():
             if entry.name != but:
                 entry.unlink(missing_ok=True)
