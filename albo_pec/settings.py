@@ -116,7 +116,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Celery's Django fixup closes the database connection around every task unless this is set.
 CELERY_DB_REUSE_MAX = 10_000
 # Mail has workers of its own, so that a long queue at the provider never keeps a link waiting.
-CELERY_TASK_ROUTES = {"members.tasks.*": {"queue": "mail"}, "pec_requests.tasks.write_mails": {"queue": "mail"}}
+# Files have their own as well: to read a million lines takes a minute or two.
+CELERY_TASK_ROUTES = {
+    "members.tasks.carry_out_imports": {"queue": "files"},
+    "members.tasks.*": {"queue": "mail"},
+    "pec_requests.tasks.write_mails": {"queue": "mail"},
+}
 CELERY_TIMEZONE = "Europe/Rome"
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
 SWEEP_OPTIONS = {"expires": SWEEP_SECONDS}  # the next sweep makes good what nobody had time for
@@ -138,14 +143,32 @@ CELERY_BEAT_SCHEDULE = {
         "options": SWEEP_OPTIONS,
     },
     "send-mail": {"task": "members.tasks.send_mail", "schedule": SWEEP_SECONDS, "options": SWEEP_OPTIONS},
+    "carry-out-imports": {
+        "task": "members.tasks.carry_out_imports",
+        "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
+    },
+    "end-abandoned-imports": {
+        "task": "members.tasks.end_abandoned_imports",
+        "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
+    },
     "seal-log": {"task": "audit.tasks.seal_log", "schedule": 60.0, "options": {"expires": 60.0}},
     "forget-old-links": {"task": "members.tasks.forget_old_links", "schedule": crontab(hour="4", minute="15")},
+    "forget-old-imports": {"task": "members.tasks.forget_old_imports", "schedule": crontab(hour="4", minute="30")},
     "reconcile": {
         "task": "pec_requests.tasks.reconcile_with_provider",
         "schedule": crontab(hour="2", minute="30"),
         "options": {"expires": 6 * 3600.0},
     },
 }
+
+# --- Files that staff bring -------------------------------------------------------------------------------------------
+# Web and workers must see the same folder.
+UPLOADS = Path(env("UPLOADS", default=str(VAR / "uploads")))
+FILE_UPLOAD_HANDLERS = ["members.uploads.NoFiles"]
+# A worker that has not been seen for so long has died in the middle of an import.
+IMPORT_LEASE_SECONDS = env.float("IMPORT_LEASE_SECONDS", default=30.0)
 
 # --- The provider -----------------------------------------------------------------------------------------------------
 ARUBA_BASE_URL = env("ARUBA_BASE_URL", default="http://127.0.0.1:8001").rstrip("/")

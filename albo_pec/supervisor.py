@@ -73,7 +73,7 @@ def _run(var: Path, interrupts: Interrupts) -> None:
                 interrupts.close()
                 (var / "demo.json").unlink(missing_ok=True)
                 # The provider outlives those who call it.
-                children.end((("web", "beat", "worker", "post"), 10.0), (("sandbox",), 5.0))
+                children.end((("web", "beat", "worker", "post", "files"), 10.0), (("sandbox",), 5.0))
     finally:
         lock.release()
 
@@ -103,7 +103,7 @@ def _serve(var: Path, ports: dict[str, int], children: Children) -> None:
     accounts = in_django(var, seed)
     children.check()
     # Only now: while the invented data are made, nobody else may carry out what they ask for.
-    for name, queue, processes in (("worker", "celery", "2"), ("post", "mail", "1")):
+    for name, queue, processes in (("worker", "celery", "2"), ("post", "mail", "1"), ("files", "files", "1")):
         worker = [*celery, "worker", "-l", "INFO", "-Q", queue, "-c", processes, "-n", f"{name}@%h", *quick]
         children.start(name, name, worker, environment)
     schedule = str(var / "celerybeat-schedule")

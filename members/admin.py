@@ -25,9 +25,10 @@ from members import access, exporting
 from members.current import require_permission, staff_ordini
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
+from members.import_admin import ImportRunAdmin
 from members.keyset import Condition, Position, Source
 from members.lists import ListAdmin, member_word
-from members.models import Albo, Enrolment, Member, Ordine, StaffRole, User
+from members.models import Albo, Enrolment, ImportRun, Member, Ordine, StaffRole, User
 from members.table_files import Row
 
 LOG_SHOWN = 50
@@ -249,6 +250,9 @@ class FederationAdmin(admin.ModelAdmin[Any]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
+
+
+admin.site.register(ImportRun, ImportRunAdmin)
 
 
 @admin.register(Ordine)

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from members.names import fold
 from members.table_errors import UnreadableFile
 
+# The position of each field in the lines of a file.
+Columns = Mapping[str, int]
+# The header of the column in which a file of rejects has the reasons.
+REASON = gettext_lazy("Motivo")
 # For each field its header, then other ways of writing it. Where a file has several of them, the first in this list is
 # read and the others are columns like any unknown one.
 HEADERS: dict[str, tuple[str, ...]] = {
@@ -116,19 +123,71 @@ def key(text: str) -> str:
 _KEYS = {field: tuple(key(header) for header in headers) for field, headers in HEADERS.items()}
 
 
-def match(headers: Iterable[str]) -> Mapping[str, int]:
+def match(headers: Sequence[str]) -> Columns:
     """The position of each field that the headers name. ``UnreadableFile``: one is there twice, a needed one is not."""
+    columns: dict[str, int] = {}
+    for field, found in _found(headers):
+        if len(found) > 1:
+            raise UnreadableFile(_("La colonna «%(name)s» compare due volte.") % {"name": HEADERS[field][0]})
+        columns[field] = found[0]
+    if missing := _missing(columns):
+        raise UnreadableFile(_("Nella prima riga mancano le intestazioni: %(names)s.") % {"names": missing})
+    return columns
+
+
+def guess(headers: Sequence[str]) -> Columns:
+    """The fields that the headers name beyond doubt: what ``match`` finds, whatever is missing or there twice."""
+    return {field: found[0] for field, found in _found(headers) if len(found) == 1}
+
+
+def _found(headers: Sequence[str]) -> Iterator[tuple[str, list[int]]]:
     positions: dict[str, list[int]] = {}
     for position, header in enumerate(headers):
         positions.setdefault(key(header), []).append(position)
-    columns: dict[str, int] = {}
     for field, keys in _KEYS.items():
-        found = next((positions[name] for name in keys if name in positions), [])
-        if len(found) > 1:
-            raise UnreadableFile(_("La colonna «%(name)s» compare due volte.") % {"name": HEADERS[field][0]})
-        if found:
-            columns[field] = found[0]
-    missing = [f"«{HEADERS[field][0]}»" for field in REQUIRED if field not in columns]
-    if missing:
-        raise UnreadableFile(_("Nella prima riga mancano le intestazioni: %(names)s.") % {"names": ", ".join(missing)})
+        if found := next((positions[name] for name in keys if name in positions), []):
+            yield field, found
+
+
+def _missing(columns: Columns) -> str:
+    return ", ".join(f"«{HEADERS[field][0]}»" for field in REQUIRED if field not in columns)
+
+
+# --- Columns that somebody chose ----------------------------------------------------------------------------------
+
+
+def names(headers: Sequence[str]) -> list[str]:
+    """A name for each column, by which it is found again wherever it stands: what is left of its header, numbered where
+    several have the same, or none.
+    """
+    seen: Counter[str] = Counter()
+    result = []
+    for header in headers:
+        name = key(header)
+        seen[name] += 1
+        result.append(f"{name}#{seen[name]}" if seen[name] > 1 or not name else name)
+    return result
+
+
+def digest(headers: Sequence[str]) -> str:
+    """Of the set of headers. The reason that a file of rejects has besides does not make it another."""
+    own = sorted(set(names(headers)) - {key(str(REASON))})
+    return hashlib.sha256("\n".join(own).encode()).hexdigest()
+
+
+def check(mapping: Mapping[str, str]) -> None:
+    """``UnreadableFile`` where a choice (field → name of a column) lacks a needed field, or takes a column twice."""
+    if missing := _missing(dict.fromkeys(mapping, 0)):
+        raise UnreadableFile(_("Indicare la colonna di: %(names)s.") % {"names": missing})
+    for column, times in Counter(mapping.values()).items():
+        if times > 1:
+            fields = ", ".join(f"«{HEADERS[field][0]}»" for field in mapping if mapping[field] == column)
+            raise UnreadableFile(_("La stessa colonna è indicata per più campi: %(names)s.") % {"names": fields})
+
+
+def place(mapping: Mapping[str, str], headers: Sequence[str]) -> Columns:
+    """Where the columns of a choice are in a file. ``UnreadableFile`` where a needed one is not there."""
+    positions = {name: position for position, name in enumerate(names(headers))}
+    columns = {field: positions[name] for field, name in mapping.items() if name in positions}
+    check({field: mapping[field] for field in columns})
     return columns

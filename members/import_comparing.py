@@ -16,7 +16,7 @@ from django.db import connection, models
 
 from members.emails import EmailProblem
 from members.import_rules import Outcome, Rejection, Warn
-from members.models import Enrolment, Member, Ordine
+from members.models import Albo, Enrolment, Member, Ordine
 
 PERSON_FIELDS = (
     "birth_date",
@@ -153,28 +153,42 @@ _WARNINGS = f"""concat_ws(',',
     CASE WHEN p.lines > 1 AND ({_CONFLICT}) THEN '{Warn.CONTACT_CONFLICT}' END
 )"""
 # Of a change to the person is told the first line that has the new value.
-OUTCOMES = f"""
+_TOLD = f"""
 WITH bringing AS (
-    SELECT DISTINCT min(l.line) AS line
-    FROM import_person p CROSS JOIN jsonb_object_keys(p.changes) AS field
-    JOIN import_enrolment e ON e.tax_code = p.tax_code AND e.code = ''
-    JOIN import_line l ON l.line = e.line
-    WHERE to_jsonb(l) ->> field IS NOT NULL
-    GROUP BY p.tax_code, field
+    SELECT line, jsonb_object_agg(field, value) AS changes
+    FROM (
+        SELECT min(l.line) AS line, change.key AS field, change.value
+        FROM import_person p CROSS JOIN jsonb_each(p.changes) AS change
+        JOIN import_enrolment e ON e.tax_code = p.tax_code AND e.code = ''
+        JOIN import_line l ON l.line = e.line
+        WHERE to_jsonb(l) ->> change.key IS NOT NULL
+        GROUP BY p.tax_code, change.key, change.value
+    ) AS brought
+    GROUP BY line
 ), told AS (
-    SELECT l.line, COALESCE(l.code, e.code) AS code,
+    SELECT l.line, l.tax_code, l.albo_id, l.number, p.surname, p.name, COALESCE(l.code, e.code) AS code,
         CASE WHEN COALESCE(l.code, e.code) <> '' THEN '{Outcome.REJECTED}'
             WHEN l.line <> e.first_line THEN '{Outcome.UNCHANGED}'
             WHEN e.enrolment_id IS NULL THEN '{Outcome.CREATED}'
             WHEN e.changes IS NOT NULL OR b.line IS NOT NULL THEN '{Outcome.UPDATED}'
             ELSE '{Outcome.UNCHANGED}' END AS outcome,
-        CASE WHEN e.code = '' THEN {_WARNINGS} ELSE '' END AS warnings
+        CASE WHEN e.code = '' THEN {_WARNINGS} ELSE '' END AS warnings,
+        COALESCE(b.changes, '{{}}') || COALESCE(CASE WHEN l.line = e.first_line THEN e.changes END, '{{}}') AS changes
     FROM import_line l
     LEFT JOIN import_enrolment e ON e.line = l.line
     LEFT JOIN import_person p ON e.code = '' AND p.tax_code = l.tax_code
     LEFT JOIN bringing b ON b.line = l.line
 )
+"""  # noqa: S608  (names of our own)
+OUTCOMES = f"""{_TOLD}
 SELECT line, outcome, code, warnings FROM told WHERE outcome <> '{Outcome.CREATED}' OR warnings <> '' ORDER BY line
+"""  # noqa: S608  (names of our own)
+# Every line that is accepted, as somebody may read it: see ``import_preview.Shown``.
+DETAILS = f"""{_TOLD}
+SELECT outcome, warnings <> '',
+    jsonb_build_array(line, t.surname, t.name, tax_code, a.name, t.number, warnings, changes)::text
+FROM told t LEFT JOIN {Albo._meta.db_table} a ON a.id = t.albo_id
+WHERE outcome <> '{Outcome.REJECTED}' ORDER BY line
 """  # noqa: S608  (names of our own)
 
 

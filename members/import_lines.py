@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from functools import lru_cache
 from operator import itemgetter
 
 from members import emails, tax_codes
-from members.import_columns import HEADERS, key, match
+from members.import_columns import HEADERS, Columns, key, match
 from members.import_rules import Rejection
 from members.models import Albo, Enrolment, Member
 from members.names import fold, search_key
@@ -47,13 +47,14 @@ class _Refused(Exception):
     pass
 
 
-def read_lines(table: Table, *, today: date) -> Iterator[tuple[int, str, Said]]:
+def read_lines(table: Table, *, today: date, columns: Columns | None = None) -> Iterator[tuple[int, str, Said]]:
     """Of every line of the table, in its order: its number, its ``Rejection`` or an empty text, and what it says.
 
     One query, for the albi, which is made here and not when the first line is asked for: by then the connection may be
-    taken by a COPY. Nothing is kept from one line to the next but short texts that files repeat.
+    taken by a COPY. Nothing is kept from one line to the next but short texts that files repeat. ``columns``: where
+    the headers do not say it.
     """
-    reader = _Reader(match(table.headers), len(table.headers), today)
+    reader = _Reader(match(table.headers) if columns is None else columns, len(table.headers), today)
     return (reader.judge(number, cells) for number, cells in table.rows)
 
 
@@ -91,7 +92,7 @@ def read_date(cell: Cell) -> date | None:
 class _Reader:
     """The columns of one file and the albi as they are now."""
 
-    def __init__(self, columns: Mapping[str, int], width: int, today: date) -> None:
+    def __init__(self, columns: Columns, width: int, today: date) -> None:
         self._width = width
         self._has_status = "status" in columns
         # One place beyond the last column there is always an empty text, for the columns that the file has not.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TextIO
 
 from defusedcsv import csv
-from django.utils.translation import gettext as _
 
-from members.import_columns import key
+from members.import_columns import REASON, key
 from members.import_result import ImportResult
 from members.import_rules import Rejection
 
@@ -17,7 +16,7 @@ def write_rejects(result: ImportResult, file: TextIO) -> None:
 
     ``file`` is opened with ``encoding="utf-8-sig", newline=""``, so that spreadsheets read its accents.
     """
-    reason = _("Motivo")
+    reason = str(REASON)
     kept = [position for position, header in enumerate(result.headers) if key(header) != key(reason)]
     writer = csv.writer(file, delimiter=result.delimiter)
     writer.writerow([*(result.headers[position] for position in kept), reason])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import tempfile
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import IO, Any
 
@@ -104,3 +105,29 @@ class ImportResult:
     def as_json(self) -> dict[str, Any]:
         """The counts, and every line that was not plainly created."""
         return {**self.counts, "lines": [line.as_json() for line in self.lines]}
+
+
+class Concerned:
+    """How many lines each reason concerns, and the numbers of the first ones."""
+
+    def __init__(self, at_most: int = 20) -> None:
+        self._at_most = at_most
+        self._first: dict[str, list[int]] = {}
+        self.count: Counter[str] = Counter()
+
+    @classmethod
+    def by(cls, lines: Iterable[LineOutcome]) -> Concerned:
+        """By why lines were rejected, and by what lines were warned of: no code is both."""
+        concerned = cls()
+        for line in lines:
+            for reason in filter(None, [line.code, *line.warnings]):
+                concerned.add(reason, line.line)
+        return concerned
+
+    def add(self, reason: str, number: int) -> None:
+        self.count[reason] += 1
+        if self.count[reason] <= self._at_most:
+            self._first.setdefault(reason, []).append(number)
+
+    def numbers(self, reason: str) -> str:
+        return ", ".join(map(str, self._first[reason])) + (" …" if self.count[reason] > self._at_most else "")

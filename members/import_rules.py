@@ -18,8 +18,8 @@ class Outcome(models.TextChoices):
 class Rejection(models.TextChoices):
     """Why a line is rejected. The first that applies, in this order, is the one that is told.
 
-    The two before ``OTHER_ORDINE`` are for lines that do not fit the register as they are: rather than cut a value, or
-    guess where one belongs, the line goes back to the office.
+    ``CELLS_MISPLACED`` and ``VALUE_TOO_LONG`` are for lines that do not fit the register as they are: rather than cut a
+    value, or guess where one belongs, the line goes back to the office. The three after them are of INI-PEC's files.
     """
 
     CF_MISSING = "cf_missing", _("Manca il codice fiscale.")
@@ -34,6 +34,9 @@ class Rejection(models.TextChoices):
         _("La riga ha più celle delle intestazioni: controllare i separatori."),
     )
     VALUE_TOO_LONG = "value_too_long", _("Un valore è troppo lungo per la scheda.")
+    PEC_STATE_UNKNOWN = "pec_state_unknown", _("Lo stato non è 1, 2 o 3, come nei file per INI-PEC.")
+    PEC_INVALID = "pec_invalid", _("La PEC manca o non è un indirizzo valido.")
+    PERSON_UNKNOWN = "person_unknown", _("La persona non è tra gli iscritti: va prima importata con l'albo.")
     OTHER_ORDINE = "other_ordine", _("La persona appartiene a un altro Ordine: va chiesto il trasferimento.")
     DUPLICATE_CONFLICT = (
         "duplicate_conflict",
@@ -50,3 +53,5 @@ class Warn(models.TextChoices):
     EMAIL_IS_PEC = "email_is_pec", _("L'e-mail personale è una PEC: la richiesta di PEC attende")
     EMAIL_KEPT = "email_kept", _("L'iscritto ha confermato un'altra e-mail: resta quella")
     CONTACT_CONFLICT = "contact_conflict", _("Due righe della stessa persona hanno recapiti diversi: vale la prima")
+    PEC_OF_CONVENTION = "pec_of_convention", _("È una casella della convenzione, che il portale gestisce da sé")
+    PEC_KEPT = "pec_kept", _("In scheda c'è un'altra PEC: resta quella")

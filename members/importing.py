@@ -9,17 +9,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterator
-from typing import BinaryIO, TypeVar
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, BinaryIO, TypeVar
 
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db.models import Model
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from psycopg.errors import DeadlockDetected
 
 from audit import log
 from audit.actors import Actor
-from members.import_comparing import OUTCOMES, compare, compare_again
+from members.import_columns import Columns
+from members.import_comparing import DETAILS, OUTCOMES, compare, compare_again
 from members.import_lines import clean, read_lines
 from members.import_result import ImportResult
 from members.import_rules import Outcome
@@ -41,29 +44,90 @@ class ImportBusy(Exception):
     """Another import of the same Ordine is running, or the register changed under this one. Its text is a sentence."""
 
 
+class Follower:
+    """Whoever looks on while an import is under way; this one does not care."""
+
+    # What the entry of the log is about; None: the Ordine.
+    subject: Model | None = None
+
+    def phase(self, name: str) -> None:
+        """A part of the work begins that takes its time."""
+
+    def judged(self, result: ImportResult, details: str) -> None:
+        """Every line has its outcome, in the tables of the open transaction, where ``details`` is a query for them.
+        What this raises undoes everything.
+        """
+
+
+NOBODY = Follower()
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the importing of one kind of file consists of. See this module, and ``import_pecs``."""
+
+    action: str
+    lines: Iterator[Any]
+    stage: Callable[[Iterator[Any]], int]
+    # What would be done, without doing it; and all of it. Both return how many people the file is about.
+    compare: Callable[[Ordine], int]
+    carry_out: Callable[[Ordine, Actor, Follower], int]
+    outcomes: str
+    details: str
+
+
 def import_albo(
     source: str | os.PathLike[str] | BinaryIO, *, ordine: Ordine, actor: Actor, dry_run: bool = False
 ) -> ImportResult:
     """Import a register into an Ordine. Raises ``UnreadableFile`` or ``ImportBusy``, and then nothing has changed."""
     with read_table(source) as table:
-        result = ImportResult(table.name, table.headers, table.delimiter, dry_run)
-        lines = read_lines(table, today=timezone.localdate())
-        with transaction.atomic():
-            if not dry_run:
-                _lock(ordine)
-            with connection.cursor() as cursor:
-                cursor.execute(_SETTINGS)
-            result.rows = stage(_bounded(lines))
-            if dry_run:
-                result.members = compare(ordine)
-            else:
-                result.members = _carry_out(ordine, actor)
-            _tell(result)
-            _hand_back(result, table)
-            if dry_run:
-                transaction.set_rollback(True)
-            else:
-                log.record("albo.imported", actor, ordine, ordine=ordine.code, file=result.file, **result.counts)
+        return import_register(table, ordine=ordine, actor=actor, dry_run=dry_run)
+
+
+def import_register(
+    table: Table,
+    *,
+    ordine: Ordine,
+    actor: Actor,
+    dry_run: bool = False,
+    columns: Columns | None = None,
+    follower: Follower = NOBODY,
+) -> ImportResult:
+    """The same from an open table, whose columns may be known otherwise than by its headers."""
+    work = Work(
+        action="albo.imported",
+        lines=read_lines(table, today=timezone.localdate(), columns=columns),
+        stage=stage,
+        compare=compare,
+        carry_out=_carry_out,
+        outcomes=OUTCOMES,
+        details=DETAILS,
+    )
+    return import_table(table, work, ordine=ordine, actor=actor, dry_run=dry_run, follower=follower)
+
+
+def import_table(
+    table: Table, work: Work, *, ordine: Ordine, actor: Actor, dry_run: bool, follower: Follower
+) -> ImportResult:
+    """All of a table, in one transaction, or nothing."""
+    result = ImportResult(table.name, table.headers, table.delimiter, dry_run)
+    with transaction.atomic():
+        if not dry_run:
+            _lock(ordine)
+        with connection.cursor() as cursor:
+            cursor.execute(_SETTINGS)
+        result.rows = work.stage(_bounded(work.lines))
+        follower.phase(_("Confronto con l'albo"))
+        result.members = work.compare(ordine) if dry_run else work.carry_out(ordine, actor, follower)
+        follower.phase(_("Conteggio delle righe"))
+        _tell(result, work.outcomes)
+        _hand_back(result, table)
+        follower.judged(result, work.details)
+        if dry_run:
+            transaction.set_rollback(True)
+        else:
+            subject = follower.subject or ordine
+            log.record(work.action, actor, subject, ordine=ordine.code, file=result.file, **result.counts)
     return result
 
 
@@ -82,7 +146,7 @@ def _bounded(lines: Iterator[_Line]) -> Iterator[_Line]:
         yield line
 
 
-def _carry_out(ordine: Ordine, actor: Actor) -> int:
+def _carry_out(ordine: Ordine, actor: Actor, follower: Follower) -> int:
     """Compare, lock, compare again, write. Once more when somebody else inserted the same person meanwhile, or when the
     triggers met in a circle somebody who locks what they write. Returns how many people the import is about.
     """
@@ -92,6 +156,7 @@ def _carry_out(ordine: Ordine, actor: Actor) -> int:
                 people = compare(ordine)
                 if lock_touched():
                     people = compare_again(ordine)
+                follower.phase(_("Scrittura nell'albo"))
                 write(ordine, actor)
                 return people
         except IntegrityError as error:
@@ -103,10 +168,10 @@ def _carry_out(ordine: Ordine, actor: Actor) -> int:
     raise ImportBusy(_("I dati dell'albo stanno cambiando: riprovare l'importazione tra poco.")) from clash
 
 
-def _tell(result: ImportResult) -> None:
+def _tell(result: ImportResult, outcomes: str) -> None:
     """Count the lines, and keep those of interest."""
     counted: Counter[str] = Counter()
-    with connection.cursor() as cursor, cursor.copy(f"COPY ({OUTCOMES}) TO STDOUT") as copy:
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({outcomes}) TO STDOUT") as copy:
         copy.set_types(["int4", "text", "text", "text"])
         for line, outcome, code, warnings in copy.rows():
             result.lines.add(line, outcome, code or "", warnings)

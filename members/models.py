@@ -275,3 +275,80 @@ class AccessLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_purpose_display()} · {self.user}"
+
+
+class ImportRun(models.Model):
+    """One file that the office of an Ordine brought to be imported, from its upload to how it ended.
+
+    Who may write ``state``: ``members.import_runs``. The file itself lies in a folder of ``members.uploads``.
+    """
+
+    class Kind(models.TextChoices):
+        ALBO = "ALBO", _("Albo")
+        PEC = "PEC", _("PEC esistenti (file per INI-PEC)")
+
+    class State(models.TextChoices):
+        UPLOADED = "UPLOADED", _("In attesa di lettura")
+        READING = "READING", _("In lettura")
+        COLUMNS = "COLUMNS", _("Colonne da indicare")
+        READY = "READY", _("Da confermare")
+        CONFIRMED = "CONFIRMED", _("In attesa di importazione")
+        IMPORTING = "IMPORTING", _("In importazione")
+        DONE = "DONE", _("Importato")
+        FAILED = "FAILED", _("Non riuscito")
+        CANCELLED = "CANCELLED", _("Annullato")
+
+    ordine = models.ForeignKey(Ordine, models.PROTECT, related_name="import_runs", verbose_name=_("Ordine"))
+    state = models.CharField(_("stato"), max_length=12, choices=State, default=State.UPLOADED)
+    kind = models.CharField(_("che cosa contiene"), max_length=8, choices=Kind, blank=True)
+    file_name = models.CharField(_("file"), max_length=150)
+    file_size = models.BigIntegerField(_("dimensione"))
+    file_sha256 = models.CharField("SHA-256", max_length=64)
+    folder = models.CharField(max_length=40, unique=True, editable=False)
+    uploaded_by = models.CharField(_("caricato da"), max_length=150)
+    uploaded_at = models.DateTimeField(_("caricato il"), db_default=Now())
+    # In whose name the import writes: ``Actor`` as JSON.
+    confirmed_by = models.JSONField(default=dict, blank=True, editable=False)
+    ended_at = models.DateTimeField(_("concluso il"), null=True, blank=True)
+    # The file's columns, each with its name, its header and an example; and field → name, as somebody chose.
+    columns = models.JSONField(default=list, blank=True, editable=False)
+    mapping = models.JSONField(default=dict, blank=True, editable=False)
+    counts = models.JSONField(default=dict, blank=True, editable=False)
+    problem = models.TextField(_("problema"), blank=True)
+    # Which worker's turn it is, and when it was last seen at work.
+    claim = models.UUIDField(null=True, editable=False)
+    alive_at = models.DateTimeField(null=True, editable=False)
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="ordine")
+
+    class Meta:
+        verbose_name = _("importazione")
+        verbose_name_plural = _("importazioni")
+        ordering: ClassVar = ["-id"]
+        permissions: ClassVar = [("import_albo", _("Può importare l'albo"))]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["ordine"], condition=Q(state__in=["CONFIRMED", "IMPORTING"]), name="one_import_per_ordine"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.file_name
+
+
+class ColumnMapping(models.Model):
+    """Which column of a file holds what, as the office of an Ordine once said of a file with these headers."""
+
+    ordine = models.ForeignKey(Ordine, models.CASCADE, related_name="column_mappings", verbose_name=_("Ordine"))
+    headers = models.CharField(max_length=64)  # the digest of their set
+    mapping = models.JSONField(default=dict)
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="ordine")
+
+    class Meta:
+        verbose_name = _("colonne di un file")
+        verbose_name_plural = _("colonne dei file")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["ordine", "headers"], name="one_mapping_per_headers")]
+
+    def __str__(self) -> str:
+        return self.headers

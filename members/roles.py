@@ -18,6 +18,7 @@ _OPERATORE = frozenset(
         "members.view_enrolment",
         "members.add_enrolment",
         "members.change_enrolment",
+        "members.import_albo",
         "members.view_albo",
         "members.view_ordine",
         "pec_requests.view_pecrequest",

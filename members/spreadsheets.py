@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,21 +27,34 @@ class Table:
     """``rows`` gives (number, cells) once, while the file is open; empty rows are left out.
 
     The number is that of the line of the file, or of the row of the sheet, where the record starts; the headers are
-    counted as well. Cells may be fewer or more than ``headers``. ``delimiter`` is ``;`` for a spreadsheet.
+    counted as well. Cells may be fewer or more than ``headers``. ``delimiter`` is ``;`` for a spreadsheet. ``head`` is
+    the row of the headers as it stands in the file.
     """
 
     name: str
     headers: list[str]
+    head: tuple[int, list[Cell]]
     rows: Iterator[tuple[int, list[Cell]]]
     delimiter: str
     file: BinaryIO
+    headed: bool = True
+
+    def without_header(self, headers: list[str]) -> Table:
+        """Where what was taken for the headers is the first row. Before anything is read from ``rows``."""
+        return replace(self, headers=headers, rows=chain([self.head], self.rows), headed=False)
+
+    def peek(self) -> tuple[list[Cell], Table]:
+        """The cells of the first row, none where there is no row, and the table to go on with instead of this."""
+        first = next(self.rows, None)
+        return (first[1], replace(self, rows=chain([first], self.rows))) if first else ([], self)
 
     def again(self) -> Iterator[tuple[int, list[Cell]]]:
         """The rows once more, from the first, when ``rows`` has come to its end."""
         _delimiter, records = _records(self.file)
         with closing(records):
             rows = _bounded(records)
-            next(rows, None)
+            if self.headed:
+                next(rows, None)
             yield from rows
 
 
@@ -59,7 +73,7 @@ def read_table(source: str | os.PathLike[str] | BinaryIO) -> Iterator[Table]:
         if header is None:
             raise UnreadableFile(_("Il file è vuoto."))
         name = Path(str(getattr(file, "name", "") or "")).name
-        yield Table(name, [str(cell).strip() for cell in header[1]], rows, delimiter, file)
+        yield Table(name, [str(cell).strip() for cell in header[1]], header, rows, delimiter, file)
 
 
 def _open(path: Path) -> BinaryIO:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 
 from audit.actors import Actor
-from members import access, mail
+from members import access, import_runs, import_working, mail
 
 LINKS_KEPT = timedelta(days=30)
 MAIL_BODIES_KEPT = timedelta(days=1)
@@ -31,3 +31,21 @@ def forget_old_links() -> None:
     """Every night: ended links, old mails, and the text of mails that went out."""
     access.forget(LINKS_KEPT)
     mail.forget(bodies_after=MAIL_BODIES_KEPT, rows_after=MAILS_KEPT)
+
+
+@shared_task
+def carry_out_imports() -> None:
+    """Read the files that were brought, and import what was confirmed."""
+    import_working.carry_out()
+
+
+@shared_task
+def end_abandoned_imports() -> None:
+    """Not by the workers of ``carry_out_imports``: it is about them."""
+    import_runs.end_abandoned()
+
+
+@shared_task
+def forget_old_imports() -> None:
+    """Every night: files of rejects that are old, and imports that nobody decided about."""
+    import_runs.forget()

@@ -8,6 +8,9 @@ class PecRequestsConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import words
+        from members import convention
         from pec_requests.log_sentences import SENTENCES
+        from pec_requests.models import PecDomain
 
         words.register(SENTENCES)
+        convention.register(lambda: PecDomain.objects.values_list("name", flat=True))

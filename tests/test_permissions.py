@@ -16,7 +16,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_scopes import scopes_disabled
 
-from members.models import Member, Ordine, StaffRole, User
+from members.models import ImportRun, Member, Ordine, StaffRole, User
 from pec_requests import health, lifecycle
 from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff
@@ -91,6 +91,13 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:members_member_delete": NOBODY,
     "admin:pec_requests_pecrequest_export": OFFICE,
     "admin:pec_requests_provideroperation_export": OFFICE,
+    "admin:members_importrun_changelist": OFFICE,
+    "admin:members_importrun_add": OFFICE,
+    "admin:members_importrun_change": OFFICE_HERE_OR_GONE,
+    "admin:members_importrun_history": OFFICE_HERE_OR_GONE,
+    "admin:members_importrun_delete": NOBODY,
+    "admin:members_importrun_progress": (204, 204, 204, 200, 404, 200),
+    "admin:members_importrun_rejects": (302, 302, 302, 404, 404, 404),  # there is no file yet
     "admin:pec_requests_pecrequest_act": OFFICE_HERE,
     "admin:pec_requests_pecrequest_changelist": OFFICE,
     "admin:pec_requests_pecrequest_add": NOBODY,
@@ -152,7 +159,7 @@ WORDS = {
 }
 
 
-KEPT = (Member, PecRequest, ProviderOperation, RecoveryEmailChange, StaffRole, Ordine)
+KEPT = (Member, ImportRun, PecRequest, ProviderOperation, RecoveryEmailChange, StaffRole, Ordine)
 STATE = "SELECT " + ", ".join(
     f"(SELECT string_agg(t::text, ' ' ORDER BY t.id) FROM {model._meta.db_table} t)" for model in KEPT
 )
@@ -173,6 +180,7 @@ class World:
             self.difference = Difference.objects.create(
                 kind=Difference.Kind.MISSING_THERE, address=self.pec.address, request=self.pec, member=self.owner
             )
+            self.run = ImportRun.objects.create(ordine=here, file_name="albo.csv", file_size=1, folder="inesistente")
             self.users: dict[str, User | None] = {
                 "visitor": None,
                 "owner": self.owner.user,
@@ -197,6 +205,8 @@ class World:
                 return [self.owner.ordine_id]
             case _ if name.startswith("pec_requests:") and name != "pec_requests:list":
                 return [self.pec.public_id]
+            case "admin:members_importrun_progress" | "admin:members_importrun_rejects":
+                return [self.run.pk]
             case _ if "member_" in name and not name.endswith(("changelist", "add", "request_pec")):
                 return [self.owner.pk]
             case _ if name.count("_") > 1 and name.endswith(("_change", "_history", "_delete", "_retry", "_drop")):
@@ -206,7 +216,12 @@ class World:
     def _pk(self, name: str) -> int:
         model = next(m for m in admin.site._registry if f"{m._meta.app_label}_{m._meta.model_name}_" in name)
         with scopes_disabled():
-            wanted = {PecRequest: self.pec, ProviderOperation: self.operation, Difference: self.difference}.get(model)
+            wanted = {
+                ImportRun: self.run,
+                PecRequest: self.pec,
+                ProviderOperation: self.operation,
+                Difference: self.difference,
+            }.get(model)
             row = wanted or model._default_manager.order_by("pk").first()
         assert row is not None
         return int(row.pk)

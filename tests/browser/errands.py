@@ -12,6 +12,7 @@ from tests.browser.steps import PORTAL_PASSWORD, Iscritto
 from tests.house.holders import wait_until
 
 MEMBERS = "/admin/members/member/"
+IMPORTS = "/admin/members/importrun/"
 OWN_REQUESTS = "/utente/scheda-anagrafica/richieste-pec/"
 ROW = re.compile(
     r'<a href="(/admin/members/member/\d+/)change/[^>]*>([^<]+)</a>.*?\b([A-Z]{6}\w{10})\b(?:.*?([^\s<>]+@[\w.-]+))?'
@@ -51,6 +52,19 @@ def assign(office: Person) -> Assigned:
     assigned = request_pec(office)
     wait_until(lambda: ">NON ATTIVO<" in office.read(assigned.request), 20, every=0.2)
     return assigned
+
+
+def import_file(office: Person, state: str) -> str:
+    """An import that has come so far, of lines that are all rejected or warned of; returns its number."""
+    header = "Chi;Nome;Albo;Identificativo;E-mail" if state == "columns" else "Cognome;Nome;Albo;Codice fiscale;E-mail"
+    text = f"{header}\nRossi;Mario;Dietista;RSSMRA80A01H501U;\nVerdi;Anna;Mago;VRDNNA80A41H501X;anna@example.com\n"
+    page = office.bring(f"{IMPORTS}add/", "albo.csv", "%PDF" if state == "failed" else text)
+    shown = {"columns": "Quale colonna", "failed": "non riuscita"}.get(state, "Anteprima")
+    wait_until(lambda: shown in office.read(page), 20, every=0.2)
+    if state == "done":
+        office.send(page, act="confirm")
+        wait_until(lambda: "Importazione eseguita" in office.read(page), 20, every=0.2)
+    return page.split("/")[-3]
 
 
 def invite(office: Person, person: Person, assigned: Assigned) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import cache
 
 from tests.browser.demo import Demo, link_in
+from tests.browser.errands import import_file
 from tests.browser.page_list import FEDERATION, OFFICE
 from tests.browser.people import Person
 
@@ -40,6 +41,8 @@ class Known:
                 return self._row(FEDERATION, f"pec_requests/{kind}")
             case "invitation":
                 return self._invitation()
+            case "import":
+                return import_file(self._person_of(OFFICE), state)
             case "confirmation":
                 return self._confirmation()
         return kind

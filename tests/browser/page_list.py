@@ -83,6 +83,11 @@ _OFFICE: dict[str, list[Visit]] = {
     "members_member_invite": [Visit(OFFICE, f"member:{WITHOUT}")],
     "members_member_code": [Visit(OFFICE, "member:RICHIESTA")],
     "members_member_delete": [Visit(OFFICE, "member:ATTIVO", 403)],
+    "members_importrun_changelist": _by_each(OFFICE),
+    "members_importrun_add": _by_each(OFFICE, FEDERATION),
+    "members_importrun_change": [
+        Visit(OFFICE, f"import:{state}") for state in ("preview", "columns", "done", "failed")
+    ],
     "pec_requests_pecrequest_changelist": [*_by_each(OFFICE, FEDERATION), Visit(OFFICE, query="?attenzione=si")],
     "pec_requests_pecrequest_change": [
         Visit(OFFICE, f"request:{state}") for state in ("RICHIESTA", "NON_ATTIVO", "ATTIVO", "CESSATO")
@@ -131,6 +136,8 @@ NO_PAGES = {
     "admin:members_member_export": "a file",
     "admin:pec_requests_pecrequest_export": "a file",
     "admin:pec_requests_provideroperation_export": "a file",
+    "admin:members_importrun_progress": "a part of admin:members_importrun_change, asked for by it",
+    "admin:members_importrun_rejects": "a file",
     "admin:password_change_done": "nothing leads there: admin:password_change goes to the portal's own page",
     "admin:autocomplete": "for scripts",
     "admin:jsi18n": "a script",
@@ -140,6 +147,7 @@ NO_PAGES = {
         for model in (
             *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
             *("pec_requests_provideroperation", "pec_requests_providerhealth", "pec_requests_difference"),
+            "members_importrun",
         )
     },
     **{
@@ -155,7 +163,7 @@ NO_PAGES = {
         f"admin:{model}_history": "the page of admin:members_member_history, with other lines"
         for model in (
             *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
-            "pec_requests_provideroperation",
+            *("pec_requests_provideroperation", "members_importrun"),
         )
     },
     "admin:pec_requests_providerhealth_history": "one row, that the system writes: no button leads there",

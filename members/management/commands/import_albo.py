@@ -7,7 +7,6 @@ import json
 import os
 import tempfile
 from argparse import ArgumentParser
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from audit.actors import Actor
 from members.import_rejects import write_rejects
-from members.import_result import ImportResult
+from members.import_result import Concerned, ImportResult
 from members.import_rules import Rejection, Warn
 from members.importing import ImportBusy, import_albo
 from members.models import Ordine
@@ -89,37 +88,15 @@ def _summary(result: ImportResult) -> Iterator[str]:
         )
         % result.counts
     )
-    rejections, warnings = _Concerned(), _Concerned()
-    for line in result.lines:
-        if line.code:
-            rejections.add(line.code, line.line)
-        for warning in line.warnings:
-            warnings.add(warning, line.line)
+    concerned = Concerned.by(result.lines)
     for code in Rejection:
-        if code in rejections.count:
-            values = {"count": rejections.count[code], "why": code.label, "lines": rejections.numbers(code)}
+        if code in concerned.count:
+            values = {"count": concerned.count[code], "why": code.label, "lines": concerned.numbers(code)}
             yield _("Respinte, %(count)d: %(why)s Righe %(lines)s") % values
     for warning in Warn:
-        if warning in warnings.count:
-            values = {"count": warnings.count[warning], "why": warning.label, "lines": warnings.numbers(warning)}
+        if warning in concerned.count:
+            values = {"count": concerned.count[warning], "why": warning.label, "lines": concerned.numbers(warning)}
             yield _("Avvisi, %(count)d: %(why)s. Righe %(lines)s") % values
-
-
-class _Concerned:
-    """How many lines each reason concerns, and the numbers of the first ones."""
-
-    def __init__(self, at_most: int = 20) -> None:
-        self._at_most = at_most
-        self._first: dict[str, list[int]] = {}
-        self.count: Counter[str] = Counter()
-
-    def add(self, reason: str, number: int) -> None:
-        self.count[reason] += 1
-        if self.count[reason] <= self._at_most:
-            self._first.setdefault(reason, []).append(number)
-
-    def numbers(self, reason: str) -> str:
-        return ", ".join(map(str, self._first[reason])) + (" …" if self.count[reason] > self._at_most else "")
 
 
 def _json(result: ImportResult) -> Iterator[str]:
