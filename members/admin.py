@@ -19,8 +19,7 @@ from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from audit.models import LogEntry
-from members import access
+from members import access, history
 from members.current import require_permission, staff_ordini
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
@@ -205,7 +204,7 @@ class MemberAdmin(ListAdmin):
     ) -> HttpResponse:
         obj: Member | None = kwargs.get("obj")
         if obj:
-            context["log"] = LogEntry.objects.filter(person=obj.pk)[:LOG_SHOWN]
+            context["log"] = history.entries(obj.pk)[:LOG_SHOWN]
         return super().render_change_form(request, context, *args, **kwargs)
 
 
