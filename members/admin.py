@@ -185,7 +185,16 @@ class MemberAdmin(ListAdmin):
             % {"name": member.full_name},
         )
 
-    def confirm_page(self, request: HttpRequest, member: Member, title: str, text: str, **extra: Any) -> HttpResponse:
+    def confirm_page(
+        self,
+        request: HttpRequest,
+        member: Member,
+        title: str,
+        text: str,
+        *,
+        template: str = "admin/confirm_act.html",
+        **extra: Any,
+    ) -> HttpResponse:
         """The page that asks before an act on a member."""
         back = reverse("admin:members_member_change", args=[member.pk])
         context = {
@@ -194,10 +203,11 @@ class MemberAdmin(ListAdmin):
             "text": text,
             "back": back,
             "opts": self.opts,
+            "member": member,
             "objects": [str(member)],
             **extra,
         }
-        return TemplateResponse(request, "admin/confirm_act.html", context)
+        return TemplateResponse(request, template, context)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any

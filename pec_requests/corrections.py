@@ -102,7 +102,7 @@ def check_tax_code(member: Member, code: str, requests: Iterable[PecRequest]) ->
     if other is not None and other.ordine_id != member.ordine_id:
         raise CodeTaken(_("Questa persona appartiene a un altro Ordine: chiedere il trasferimento."))
     if other is not None:
-        raise CodeTaken(_("Questo codice fiscale lo ha già un'altra scheda: se è la stessa persona, unirle."), other)
+        raise CodeTaken(_taken(), other)
     return to_correct_there(requests)
 
 
@@ -163,7 +163,11 @@ def _rename(member: Member, code: str) -> None:
         with transaction.atomic():
             member.save(update_fields=["tax_code", "tax_code_mismatch", "search_key", "email_problem"])
     except IntegrityError as error:
-        raise CodeTaken(_("Questo codice fiscale lo ha già un'altra scheda: se è la stessa persona, unirle.")) from error
+        raise CodeTaken(_taken()) from error
+
+
+def _taken() -> str:
+    return _("Questo codice fiscale lo ha già un'altra scheda: se è la stessa persona, unirle.")
 
 
 def _too_late(request: PecRequest) -> str:

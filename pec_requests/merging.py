@@ -87,13 +87,15 @@ def check(kept: Member, gone: Member, locked: Locked | None = None) -> list[PecR
     if kept.pk == gone.pk:
         raise CorrectionRefused(_("È la stessa scheda."))
     if kept.ordine_id != gone.ordine_id:
-        raise CorrectionRefused(_("Le due schede sono di Ordini diversi: prima serve il trasferimento di una delle due."))
+        raise CorrectionRefused(_("Le due schede sono di Ordini diversi: prima una va trasferita."))
     requests = locked.requests if locked else list(PecRequest.objects.filter(member__in=[kept, gone]).order_by("pk"))
     live = sorted((r for r in requests if r.status in LIVE), key=lambda r: _ADVANCE.index(Status(r.status)))
     if len(live) > 1:
         raise CorrectionRefused(
-            _("Tutte e due le schede hanno una casella: %(end)s (%(end_status)s) e %(keep)s (%(keep_status)s). "
-              "Prima va annullata o cessata %(end)s.")
+            _(
+                "Tutte e due le schede hanno una casella: %(end)s (%(end_status)s) e %(keep)s (%(keep_status)s). "
+                "Prima va annullata o cessata %(end)s."
+            )
             % {
                 "end": live[0].address,
                 "end_status": live[0].get_status_display(),

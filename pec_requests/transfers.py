@@ -44,8 +44,10 @@ def check(member: Member, to: Ordine) -> None:
     request = live_request(member)
     if request and not domains_for(to.pk).filter(pk=request.domain_id).exists():
         raise CorrectionRefused(
-            _("%(ordine)s non aderisce alla convenzione per il dominio %(domain)s: la casella %(address)s non si può "
-              "trasferire. Cessarla prima, o chiedere alla federazione di aggiungere il dominio.")
+            _(
+                "%(ordine)s non aderisce alla convenzione per il dominio %(domain)s: la casella %(address)s non si può "
+                "trasferire. Cessarla prima, o chiedere alla federazione di aggiungere il dominio."
+            )
             % {"ordine": to.short_name, "domain": request.domain.name, "address": request.address}
         )
 

@@ -82,6 +82,11 @@ _OFFICE: dict[str, list[Visit]] = {
     "members_member_request_pec": [Visit(OFFICE, query="?tutti=1"), Visit(OFFICE, query="?ids=0")],
     "members_member_invite": [Visit(OFFICE, f"member:{WITHOUT}")],
     "members_member_code": [Visit(OFFICE, "member:RICHIESTA")],
+    "members_member_sheet": [Visit(OFFICE, "member:ATTIVO")],
+    "members_member_tax_code": [Visit(OFFICE, "member:ATTIVO")],
+    "members_member_merge": [Visit(OFFICE, "member:ATTIVO")],
+    "members_member_transfer": [Visit(OFFICE, "member:ATTIVO")],
+    "members_member_leave": [Visit(OFFICE, "member:ATTIVO")],
     "members_member_delete": [Visit(OFFICE, "member:ATTIVO", 403)],
     "pec_requests_pecrequest_changelist": [*_by_each(OFFICE, FEDERATION), Visit(OFFICE, query="?attenzione=si")],
     "pec_requests_pecrequest_change": [
