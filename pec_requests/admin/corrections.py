@@ -197,15 +197,21 @@ class CorrectingAdmin(MemberAdmin):
         if request.POST.get("keep") in (str(member.pk), str(other.pk)):
             kept, gone = (member, other) if request.POST["keep"] == str(member.pk) else (other, member)
             return self._merge(request, kept, gone)
+        if request.POST.get("confirmed"):
+            messages.error(request, _("Scegliere quale scheda resta."))
         choices = [_Choice(member, other), _Choice(other, member)]
+        why_not = {choice.refusal for choice in choices}
+        hopeless = len(why_not) == 1 and "" not in why_not  # whichever of the two stays
         return self._correction(
             request,
             member,
             title,
             text,
             hidden={"code": other.tax_code},
-            choices=choices,
             rows=_compared(member, other),
+            choices=choices,
+            nothing=hopeless,
+            warnings=why_not if hopeless else (),
         )
 
     def _other_record(self, request: HttpRequest, member: Member, form: TaxCodeForm) -> Member | None:
@@ -245,9 +251,7 @@ class CorrectingAdmin(MemberAdmin):
         pec = transfers.live_request(member)
         told = [
             _("L'altro Ordine vedrà la scheda intera, con le iscrizioni, le caselle e la loro storia; il tuo non più."),
-            _(
-                "Le iscrizioni passano come sono e l'altro Ordine vi scriverà i suoi numeri. I vecchi restano nel registro."
-            ),
+            _("Le iscrizioni passano come sono; l'altro Ordine vi scriverà i suoi numeri. I vecchi sono nel registro."),
             _("La casella %(address)s resta alla persona e non si ferma.") % {"address": pec.address} if pec else "",
             _("%(name)s riceve un messaggio.") % {"name": member.full_name} if member.usable_email else "",
             _("Solo l'altro Ordine potrà restituire la scheda."),
