@@ -46,7 +46,7 @@ def closing_day(ordine: Ordine) -> date:
 
 def leave(requests: Iterable[PecRequest], actor: Actor) -> list[PecRequest]:
     """Of these requests, locked by the caller, note until when those of people in no albo stay open, and tell them."""
-    leaving = [r for r in _again(requests) if r.status in LIVE and not r.closes_on and not _enrolled(r)]
+    leaving = [r for r in requests if r.status in LIVE and not r.closes_on and not _enrolled(r)]
     for request in leaving:
         request.closes_on = closing_day(request.member.ordine)
         PecRequest.objects.filter(pk=request.pk).update(closes_on=request.closes_on)
@@ -99,11 +99,6 @@ def _locked(wanted: QuerySet[PecRequest], *, enrolled: bool) -> list[PecRequest]
     people = list(rows.filter(pec_requests__in=ids).order_by("pk").values_list("pk", flat=True))
     requests = PecRequest.objects.select_for_update(of=("self",), skip_locked=True).select_related("member__ordine")
     return list(requests.filter(pk__in=wanted.filter(pk__in=ids, member__in=people).values("pk")).order_by("pk"))
-
-
-def _again(requests: Iterable[PecRequest]) -> list[PecRequest]:
-    rows = PecRequest.objects.select_related("member__ordine").filter(pk__in=[r.pk for r in requests])
-    return list(rows.order_by("pk"))
 
 
 def _enrolled(request: PecRequest) -> bool:

@@ -211,6 +211,7 @@ class CorrectingAdmin(MemberAdmin):
             rows=_compared(member, other),
             choices=choices,
             nothing=hopeless,
+            danger=True,
             warnings=why_not if hopeless else (),
         )
 

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 
 import pytest
 import time_machine
+from django.test import Client
 from django.utils import timezone
 from post_office.models import Email
 
@@ -40,9 +41,10 @@ def cancel(member: Member, on: date | None = None) -> int:
 
 
 def test_with_the_last_enrolment_the_days_begin_and_at_their_end_the_mailbox_is_closed(
-    active: PecRequest, work: Callable[[], int]
+    active: PecRequest, work: Callable[[], int], client: Client
 ) -> None:
     member = active.member
+    assert member.user
     other = enrol(member, "Dietista", "7")
     days(member.ordine, 30)
     today = timezone.localdate()
@@ -54,6 +56,9 @@ def test_with_the_last_enrolment_the_days_begin_and_at_their_end_the_mailbox_is_
     active.refresh_from_db()
     assert active.closes_on == today + timedelta(days=30)
     active.member_enrolled = False  # type: ignore[attr-defined]  # as the list reads it
+    client.force_login(member.user)
+    panel = client.get(f"/utente/scheda-anagrafica/pec/{active.public_id}/")
+    assert f"sarà chiusa il {active.closes_on:%d/%m/%Y}" in panel.content.decode()
     assert f"sarà chiusa il {active.closes_on:%d/%m/%Y}" in attention.sentences(active)[0]
     assert subjects()[2:] == ["Cancellazione dall'albo", "Cancellazione dall'albo", "La tua casella PEC sarà chiusa"]
     assert register.follow() == 0

@@ -13,13 +13,15 @@ from django.utils import timezone
 from django_scopes import scopes_disabled
 
 from audit.models import LogEntry
-from members import history
+from members import history, importing
+from members.import_result import ImportResult
 from members.models import AccessLink, Albo, Enrolment, Member, Term
 from pec_requests import corrections, lifecycle, merging
 from pec_requests.corrections import CorrectionRefused
 from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, ReservedAddress
 from pec_requests.states import Kind
-from tests.factories import MemberFactory, OrdineFactory, staff
+from tests.factories import MemberFactory, OrdineFactory, staff, tax_code
+from tests.members import invented
 from tests.pec_requests.conftest import STAFF
 from tests.pec_requests.test_lifecycle import ready
 from tests.pec_requests.test_lists import in_step
@@ -160,7 +162,7 @@ def test_the_holder_of_a_mailbox_that_goes_over_is_corrected_or_the_merge_is_ref
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_two_at_once_one_merges_and_nobody_waits_for_a_worker() -> None:
+def test_of_two_at_once_one_corrects_and_nobody_waits_for_a_worker() -> None:
     with scopes_disabled():
         member = MemberFactory()
         twin = MemberFactory(ordine=member.ordine)
@@ -176,7 +178,20 @@ def test_of_two_at_once_one_merges_and_nobody_waits_for_a_worker() -> None:
         both = [threads.submit(merge, member.pk, twin.pk), threads.submit(merge, twin.pk, member.pk)]
         assert sorted(done.result() for done in both) == [False, True]
     with scopes_disabled():
-        person = Member.objects.get()
+        person, other = Member.objects.get(), MemberFactory()
+        free = tax_code(999)
+
+        def rename(pk: int) -> str:
+            try:
+                with scopes_disabled():
+                    return str(corrections.correct_tax_code(pk, free, STAFF))
+            except CorrectionRefused as why:
+                return type(why).__name__
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(2) as threads:
+            assert sorted(threads.map(rename, [person.pk, other.pk])) == ["CodeTaken", "True"]
         domain = PecDomain.objects.get(name="tsrm.org")
         pec = lifecycle.request_pec([person.pk], domain, STAFF).created[0]
         with ThreadPoolExecutor(1) as threads, transaction.atomic():
@@ -191,3 +206,24 @@ def test_of_two_at_once_one_merges_and_nobody_waits_for_a_worker() -> None:
 
             threads.submit(correct).result()
         assert ProviderOperation.objects.count() == 1
+
+
+def test_an_import_that_meets_a_merge_half_way_takes_the_code_for_a_newcomers(
+    db: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As any later import of that file would: the page of the merge says so."""
+    umbria, really_lock = invented.ordine("umbria"), importing.lock_touched
+
+    def run(*lines: dict[str, str]) -> ImportResult:
+        return importing.import_albo(invented.as_csv(list(lines)), ordine=umbria, actor=STAFF)
+
+    def meanwhile() -> bool:
+        kept, gone = Member.objects.order_by("pk")
+        merging.merge(kept.pk, gone.pk, STAFF)
+        return really_lock()
+
+    run(invented.line(1), invented.line(2))
+    monkeypatch.setattr(importing, "lock_touched", meanwhile)
+    result = run(invented.line(1, CAP="1"), invented.line(2, CAP="2"))
+    assert (result.updated, result.created) == (1, 1)
+    assert list(Member.objects.order_by("pk").values_list("postcode", flat=True)) == ["1", "2"]
