@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils.translation import gettext as _
 from django_scopes import scopes_disabled
+from psycopg.errors import LockNotAvailable
 
 from audit import log
 from audit.actors import Actor
@@ -61,6 +62,8 @@ def lock(member_ids: Iterable[int]) -> Locked:
             .order_by("pk")
         )
     except OperationalError as error:
+        if not isinstance(error.__cause__, LockNotAvailable):
+            raise
         raise CorrectionRefused(
             _("Proprio ora il sistema sta lavorando alla casella di questa persona: riprovare tra un momento.")
         ) from error

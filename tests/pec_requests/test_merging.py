@@ -138,7 +138,7 @@ def test_two_mailboxes_are_refused_by_name(member: Member, twin: Member, domain:
 
 def test_another_ordines_record_and_oneself_are_refused(member: Member) -> None:
     other = MemberFactory(ordine=OrdineFactory())
-    with pytest.raises(CorrectionRefused, match="trasferimento"):
+    with pytest.raises(CorrectionRefused, match="va trasferita"):
         merging.merge(member.pk, other.pk, STAFF)
     with pytest.raises(CorrectionRefused, match="stessa"):
         merging.merge(member.pk, member.pk, STAFF)
