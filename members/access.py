@@ -190,6 +190,19 @@ def tell_email_replaced(member: Member, old: str) -> None:
         mail.send("email_replaced", to=old, ordine=member.ordine, context=context)
 
 
+def retire(user: User) -> bool:
+    """Close the account of a record that is no more: its sessions end, its links are void. False for one that also
+    works in an office, and goes on without a record.
+    """
+    if user.is_superuser or user.staff_roles.exists():
+        return False
+    user.is_active = False
+    user.set_unusable_password()
+    user.save(update_fields=["is_active", "password"])
+    _live_links(user).update(replaced_at=timezone.now())
+    return True
+
+
 def forget(older_than: timedelta) -> int:
     """Delete the links that ended longer ago than this. Return how many."""
     before = timezone.now() - older_than

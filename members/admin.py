@@ -20,8 +20,7 @@ from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from audit.models import LogEntry
-from members import access, exporting
+from members import access, exporting, history
 from members.current import require_permission, staff_ordini
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
@@ -195,7 +194,16 @@ class MemberAdmin(ListAdmin):
             % {"name": member.full_name},
         )
 
-    def confirm_page(self, request: HttpRequest, member: Member, title: str, text: str, **extra: Any) -> HttpResponse:
+    def confirm_page(
+        self,
+        request: HttpRequest,
+        member: Member,
+        title: str,
+        text: str,
+        *,
+        template: str = "admin/confirm_act.html",
+        **extra: Any,
+    ) -> HttpResponse:
         """The page that asks before an act on a member."""
         back = reverse("admin:members_member_change", args=[member.pk])
         context = {
@@ -204,17 +212,18 @@ class MemberAdmin(ListAdmin):
             "text": text,
             "back": back,
             "opts": self.opts,
+            "member": member,
             "objects": [str(member)],
             **extra,
         }
-        return TemplateResponse(request, "admin/confirm_act.html", context)
+        return TemplateResponse(request, template, context)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         obj: Member | None = kwargs.get("obj")
         if obj:
-            context["log"] = LogEntry.objects.filter(person=obj.pk)[:LOG_SHOWN]
+            context["log"] = history.entries(obj.pk)[:LOG_SHOWN]
         return super().render_change_form(request, context, *args, **kwargs)
 
 

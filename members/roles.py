@@ -28,11 +28,15 @@ _OPERATORE = frozenset(
         "pec_requests.request_pec",
         "pec_requests.cancel_request",
         "pec_requests.retry_operation",
+        "pec_requests.cancel_enrolment",
     }
 )
 _RESPONSABILE = _OPERATORE | {
     "pec_requests.suspend_pec",
     "pec_requests.close_pec",
+    "pec_requests.correct_tax_code",
+    "pec_requests.merge_members",
+    "pec_requests.transfer_member",
     "audit.view_logentry",
     "members.view_user",
     "members.add_user",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import F, OuterRef, QuerySet
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from members.models import Enrolment
@@ -39,5 +40,9 @@ def sentences(pec: PecRequest) -> list[str]:
     if pec.status == Status.RICHIESTA and not pec.recovery_email:
         found.append(_("Manca un'email di recupero: indicare nella scheda un'e-mail personale che non sia una PEC."))
     if pec.is_live and not getattr(pec, "member_enrolled", True):
-        found.append(_("L'iscritto non è più in alcun albo: decidere se cessare la casella."))
+        if pec.closes_on:
+            day = {"day": date_format(pec.closes_on, "SHORT_DATE_FORMAT")}
+            found.append(_("L'iscritto non è più in alcun albo: la casella sarà chiusa il %(day)s.") % day)
+        else:
+            found.append(_("L'iscritto non è più in alcun albo: la casella sarà chiusa."))
     return found

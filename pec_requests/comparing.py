@@ -129,7 +129,7 @@ def _held_by_another(box: Mailbox, standing: Standing) -> list[Finding]:
     """Nobody's mailbox but the holder's: always for a person. A creation that meets it takes the next address."""
     ended = standing.status in FINAL and box.closing
     giving_way = standing.status == Status.RICHIESTA and standing.moves(Kind.CREATE)
-    if ended or giving_way:
+    if ended or giving_way or standing.moves(Kind.TAX_CODE):
         return []
     return [Finding(What.HOLDER, masked(standing.tax_code), masked(box.holder_tax_code))]
 

@@ -18,7 +18,7 @@ from django.utils.translation import gettext as _
 from audit import log
 from audit.actors import Actor
 from members.models import Member
-from pec_requests import addresses, eligibility, notices, operations
+from pec_requests import addresses, corrections, eligibility, notices, operations
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
 from pec_requests.states import FINAL, LIVE, MOVES, IllegalMove, Kind, Move, Status, Who, move, move_by, target_of
 
@@ -126,6 +126,10 @@ def drop_operation(operation_id: int, actor: Actor) -> None:
     ProviderOperation.objects.filter(pk=operation.pk).update(state=ProviderOperation.State.WITHDRAWN, finished_at=Now())
     if operation.kind == Kind.ACTIVATE:
         PecRequest.objects.filter(pk=request.pk).update(accepted_at=None)
+    if operation.kind == Kind.CLOSE:
+        PecRequest.objects.filter(pk=request.pk).update(closes_on=None)  # the Ordine's days begin again
+    if operation.kind == Kind.TAX_CODE and not corrections.take_back(request, operation, actor):
+        raise IllegalMove(_("Il codice fiscale di prima lo ha ora un'altra scheda: unire le due schede."))
     _record("operation.dropped", [request], actor, kind=operation.get_kind_display())
 
 
@@ -190,6 +194,9 @@ def _legal(request: PecRequest, act: str) -> Move:
     row = move(act, request.status)
     if row.before_acceptance and request.accepted_at is not None:
         raise IllegalMove(_("L'iscritto ha già accettato la casella %(address)s.") % {"address": request.address})
+    if act == "accept" and operations.former_tax_codes([request]):
+        # With the acceptance recognition begins: then the provider corrects nobody's code any more.
+        raise IllegalMove(_("L'Ordine sta correggendo il codice fiscale presso il gestore: riprovare più tardi."))
     return row
 
 
@@ -219,10 +226,12 @@ def _change(requests: list[PecRequest], row: Move, actor: Actor, *, reason: str 
 
 def _close_there(requests: list[PecRequest]) -> None:
     """After the end of a request, close the mailbox that the provider has, or may have, for it."""
+    former = operations.former_tax_codes(requests)
     maybe_known = operations.withdraw(requests)
     created = ProviderOperation.objects.filter(kind=Kind.CREATE, state=ProviderOperation.State.DONE)
     known = maybe_known | set(created.filter(request__in=requests).values_list("request_id", flat=True))
-    operations.enqueue([r for r in requests if r.status != Status.CESSATO and r.pk in known], Kind.CLOSE)
+    closing = [r for r in requests if r.status != Status.CESSATO and r.pk in known]
+    operations.enqueue(closing, Kind.CLOSE, former_tax_codes=former)
 
 
 def _record(action: str, requests: Iterable[PecRequest], actor: Actor, **detail: str) -> None:

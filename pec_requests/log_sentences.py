@@ -25,7 +25,20 @@ SENTENCES: dict[str, str | Promise] = {
     "pec.reset.asked": _("Chiesto il link per reimpostare la password della casella {address}"),
     "pec.reset.sent": _("Il gestore ha spedito il link per la password a {email}"),
     "pec.reset.unknown": _("Non si sa se il gestore abbia spedito il link per la password"),
+    "pec.tax_code.corrected": _("Codice fiscale del titolare della casella {address} corretto presso il gestore"),
+    "pec.leaving": _("Non è più in alcun albo: la casella {address} sarà chiusa il {day}"),
+    "pec.returned": _("È di nuovo in un albo: la casella {address} non sarà chiusa"),
     "pec.mended": _("Differenza con il gestore riparata: {repair} (registro: {here}; gestore: {there})"),
+    "member.merged": _(
+        "Unita qui la scheda {record}: dati presi {filled}; iscrizioni portate {moved}, non conservate {dropped}; "
+        "caselle {addresses}; accesso al portale {account}"
+    ),
+    "member.tax_code_corrected": _("Codice fiscale corretto: prima {old}, ora {new}"),
+    "member.tax_code_restored": _("Rimesso il codice fiscale {new}: il gestore non ha accettato {old}"),
+    "member.enrolment_cancelled": _("Cancellazione dall'albo dal {day}: {enrolments}. Motivo: {reason}"),
+    "member.handed_over": _("Scheda ceduta da {before} a {after}, con le iscrizioni {enrolments}"),
+    "member.received": _("Scheda ricevuta da {before}: ora la tiene {after}; iscrizioni {enrolments}"),
+    "member.sheet_printed": _("Scheda aperta per la stampa"),
     "operation.attention": _("{kind}: da verificare. {error}"),
     "operation.retry": _("{kind}: la segreteria ha chiesto di riprovare"),
     "operation.dropped": _("{kind}: la segreteria ha rinunciato"),

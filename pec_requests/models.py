@@ -71,6 +71,8 @@ class PecRequest(models.Model):
     requested_at = models.DateTimeField(_("richiesta il"), db_default=Now())
     accepted_at = models.DateTimeField(_("accettata il"), null=True, blank=True)
     status_at = models.DateTimeField(_("nello stato dal"), db_default=Now())
+    # The member is in no albo any more: the Ordine has the mailbox closed on this day (``register``).
+    closes_on = models.DateField(_("da chiudere il"), null=True, blank=True, editable=False)
 
     objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="ordine")
 
@@ -94,6 +96,11 @@ class PecRequest(models.Model):
             models.Index(fields=["ordine", "domain", "id"], name="request_domain"),
             models.Index(fields=["ordine", "address", "member"], name="request_address"),
             models.Index(fields=["ordine", "id"], condition=Q(needs_staff=True), name="request_needs_staff"),
+            models.Index(
+                fields=["closes_on"],
+                condition=Q(closes_on__isnull=False, status__in=LIVE),
+                name="request_closes_on",
+            ),
         ]
         permissions: ClassVar = [
             ("request_pec", _("Può richiedere una PEC")),
@@ -101,6 +108,10 @@ class PecRequest(models.Model):
             ("retry_operation", _("Può riprovare un'operazione")),
             ("suspend_pec", _("Può sospendere e riattivare una casella")),
             ("close_pec", _("Può cessare una casella")),
+            ("cancel_enrolment", _("Può cancellare dall'albo")),
+            ("correct_tax_code", _("Può correggere un codice fiscale")),
+            ("merge_members", _("Può unire due schede")),
+            ("transfer_member", _("Può trasferire a un altro Ordine")),
         ]
 
     def __str__(self) -> str:
@@ -141,6 +152,8 @@ class ProviderOperation(models.Model):
     kind = models.CharField(_("operazione"), max_length=20, choices=Kind)
     state = models.CharField(_("esito"), max_length=12, choices=State, default=State.WAITING)
     recovery_email = models.CharField(_("email di recupero"), max_length=254, blank=True)
+    # The code by which the provider may still know the holder: of a correction, and of a closing that follows one.
+    former_tax_code = models.CharField(_("codice fiscale di prima"), max_length=16, blank=True, db_default="")
     attempts = models.PositiveIntegerField(_("tentativi"), default=0)
     not_before = models.DateTimeField(_("non prima di"), db_default=Now())
     look_first = models.BooleanField(default=False)

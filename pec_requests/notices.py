@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import date
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -10,6 +11,7 @@ from django.urls import reverse
 from django_scopes import scopes_disabled
 
 from members import emails, mail
+from members.models import Enrolment, Member, Ordine
 from members.wake import wake
 from pec_requests.models import Notice, PecRequest
 
@@ -22,6 +24,8 @@ _BY_ACT = {
     "suspend": "pec_suspended",
     "resume": "pec_resumed",
     "close": "pec_closed",
+    "leaving": "pec_leaving",
+    "returned": "pec_returned",
 }
 
 
@@ -55,10 +59,33 @@ def write() -> int:
 def _write_some() -> int:
     waiting = Notice.objects.select_for_update(of=("self",), skip_locked=True).order_by("pk")
     notices = list(waiting.select_related("request__member__ordine")[:200])
-    reachable = [(n, n.request.member.usable_email or n.request.recovery_email) for n in notices]
+    reachable = [(n, _address(n.request.member, n.request)) for n in notices if _still_true(n)]
     mail.send_all([_letter(_BY_ACT[notice.act], to, notice.request) for notice, to in reachable if to])
     Notice.objects.filter(pk__in=[n.pk for n in notices]).delete()
     return len(notices)
+
+
+def _still_true(notice: Notice) -> bool:
+    """Whoever is enrolled again before the mail is written need not be frightened."""
+    return notice.act != "leaving" or notice.request.closes_on is not None
+
+
+def enrolment_cancelled(member: Member, enrolments: Iterable[Enrolment], on: date) -> None:
+    """The Ordine has taken somebody off the albo."""
+    if to := _address(member, None):
+        context = {"member": member, "enrolments": list(enrolments), "on": on}
+        mail.send("enrolment_cancelled", to=to, ordine=member.ordine, context=context)
+
+
+def transferred(member: Member, before: Ordine, request: PecRequest | None) -> None:
+    """Another Ordine keeps the record now, and signs the mail."""
+    if to := _address(member, request):
+        context = {"member": member, "before": before, "request": request}
+        mail.send("transferred", to=to, ordine=member.ordine, context=context)
+
+
+def _address(member: Member, request: PecRequest | None) -> str:
+    return member.usable_email or (request.recovery_email if request else "")
 
 
 def recovery_email_to_confirm(request: PecRequest, new_email: str, secret: str) -> None:

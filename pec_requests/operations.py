@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,13 +59,30 @@ class Claim:
     probe: bool
 
 
-def enqueue(requests: Iterable[PecRequest], kind: Kind, *, recovery_email: str = "") -> None:
+def enqueue(
+    requests: Iterable[PecRequest],
+    kind: Kind,
+    *,
+    recovery_email: str = "",
+    former_tax_codes: Mapping[int, str] | None = None,
+) -> None:
     """Write one operation for each request, in the transaction of the decision, and wake the workers when it commits.
 
-    An operation of this kind that is still unsettled for a request stands for the new one.
+    An operation of this kind that is still unsettled for a request stands for the new one. ``former_tax_codes`` are by
+    request: under which other code the provider may know the holder.
     """
+    former = former_tax_codes or {}
     ProviderOperation.objects.bulk_create(
-        [ProviderOperation(request=r, address=r.address, kind=kind, recovery_email=recovery_email) for r in requests],
+        [
+            ProviderOperation(
+                request=r,
+                address=r.address,
+                kind=kind,
+                recovery_email=recovery_email,
+                former_tax_code=former.get(r.pk, ""),
+            )
+            for r in requests
+        ],
         batch_size=1000,
         ignore_conflicts=True,
     )
@@ -75,6 +92,12 @@ def enqueue(requests: Iterable[PecRequest], kind: Kind, *, recovery_email: str =
 def follow(request: PecRequest) -> None:
     """The request has another address: what is not settled goes with it."""
     request.operations.filter(state__in=ProviderOperation.UNSETTLED).update(address=request.address)
+
+
+def former_tax_codes(requests: Iterable[PecRequest]) -> dict[int, str]:
+    """By request, the code that the provider may still have where correcting it there is not settled."""
+    corrections = ProviderOperation.objects.filter(kind=Kind.TAX_CODE, state__in=ProviderOperation.UNSETTLED)
+    return dict(corrections.filter(request__in=list(requests)).values_list("request_id", "former_tax_code"))
 
 
 def withdraw(requests: Iterable[PecRequest]) -> set[int]:

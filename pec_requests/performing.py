@@ -103,6 +103,20 @@ def _resume(claim: Claim, provider: Provider) -> Outcome:
     return _bring_about(claim, provider, lambda box: not box.suspended, provider.resume)
 
 
+def _tax_code(claim: Claim, provider: Provider) -> Outcome:
+    """Always looks first: only the code that this person had before is replaced, and never anybody else's."""
+    request, old = claim.operation.request, claim.operation.former_tax_code
+    new = request.member.tax_code
+    if _own(provider, request.address, old, new).holder_tax_code == new:
+        return Done()
+    try:
+        provider.correct_tax_code(old, new)
+    except Refused:
+        if _own(provider, request.address, old, new).holder_tax_code != new:
+            raise
+    return Done()
+
+
 def _recovery_email(claim: Claim, provider: Provider) -> Outcome:
     wanted = claim.operation.recovery_email
     return _bring_about(
@@ -129,11 +143,11 @@ def _bring_about(
     return Done()
 
 
-def _own(provider: Provider, name: str, tax_code: str) -> Mailbox:
+def _own(provider: Provider, name: str, *tax_codes: str) -> Mailbox:
     mailbox = provider.find(name)
     if mailbox is None:
         raise Refused(_("Presso il gestore la casella %(name)s non esiste più.") % {"name": name})
-    if mailbox.holder_tax_code != tax_code:
+    if mailbox.holder_tax_code not in tax_codes:
         raise Refused(_("Presso il gestore la casella %(name)s ha un altro titolare.") % {"name": name})
     return mailbox
 
@@ -151,7 +165,8 @@ def _close(claim: Claim, provider: Provider) -> Outcome:
     mailbox = provider.find(request.address)
     if mailbox is None or mailbox.closing:
         return Done()
-    if mailbox.holder_tax_code != request.member.tax_code:
+    # Whether a correction of the code came through before the end, nobody may know.
+    if mailbox.holder_tax_code not in {request.member.tax_code, claim.operation.former_tax_code} - {""}:
         if request.is_live:
             raise Refused(_("Presso il gestore la casella %(name)s ha un altro titolare.") % {"name": request.address})
         return Done()
@@ -168,6 +183,7 @@ def _close(claim: Claim, provider: Provider) -> Outcome:
 _ACTS: dict[Kind, Callable[[Claim, Provider], Outcome]] = {
     Kind.CREATE: _create,
     Kind.ACTIVATE: _activate,
+    Kind.TAX_CODE: _tax_code,
     Kind.RESET: _reset,
     Kind.RECOVERY_EMAIL: _recovery_email,
     Kind.SUSPEND: _suspend,

@@ -96,6 +96,8 @@ def _settle_done(claims: list[Claim], results: dict[uuid.UUID, str]) -> None:
                 _record("pec.reset.sent", operation, email=results[token])
             case Kind.RECOVERY_EMAIL:
                 _recovery_email_changed(operation)
+            case Kind.TAX_CODE:
+                _record("pec.tax_code.corrected", operation)
             case Kind.CLOSE if not operation.request.is_live:
                 _record("operation.closed_there", operation)
             case _:
@@ -132,7 +134,7 @@ def _settle_error(claim: Claim, operation: ProviderOperation, error: Exception) 
     unsure = claim.look_first or error.maybe_done
     spare = _count(error, probe=claim.probe)
     match error:
-        case _ if operation.kind == Kind.CREATE and not operation.request.is_live:
+        case _ if operation.kind in (Kind.CREATE, Kind.TAX_CODE) and not operation.request.is_live:
             # The closing behind it looks what is there.
             operations.finish([operation], State.WITHDRAWN, error=str(error))
         case Misconfigured():

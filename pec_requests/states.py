@@ -31,6 +31,7 @@ class Kind(models.TextChoices):
     CREATE = "CREATE", _("Creazione della casella")
     ACTIVATE = "ACTIVATE", _("Attivazione della casella")
     RESET = "RESET", _("Invio del link per la password")
+    TAX_CODE = "TAX_CODE", _("Correzione del codice fiscale")
     RECOVERY_EMAIL = "RECOVERY_EMAIL", _("Cambio dell'email di recupero")
     SUSPEND = "SUSPEND", _("Sospensione della casella")
     RESUME = "RESUME", _("Riattivazione della casella")

@@ -34,6 +34,7 @@ OWN_FRAGMENT = (204, 200, 404, 404, 404, 404)  # a visitor's page is told to loa
 OWN_REQUEST_MOVED_ON = (302, 302, 404, 404, 404, 404)  # the request is not where this act starts: shown where it is
 OFFICE = (302, 302, 302, 200, 200, 200)
 OFFICE_HERE = (302, 302, 302, 200, 404, 200)
+RESPONSABILE_HERE = (302, 302, 302, 403, 404, 200)
 OFFICE_HERE_OR_GONE = (302, 302, 302, 200, 302, 200)  # Django's "does not exist" is a redirect with a message
 FEDERATION = (302, 302, 302, 403, 403, 200)
 NOBODY = (302, 302, 302, 403, 403, 403)
@@ -84,6 +85,11 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:members_member_export": OFFICE,
     "admin:members_member_invite": OFFICE_HERE,
     "admin:members_member_code": OFFICE_HERE,
+    "admin:members_member_sheet": OFFICE_HERE,
+    "admin:members_member_tax_code": RESPONSABILE_HERE,
+    "admin:members_member_merge": RESPONSABILE_HERE,
+    "admin:members_member_transfer": RESPONSABILE_HERE,
+    "admin:members_member_leave": OFFICE_HERE,
     "admin:members_member_changelist": OFFICE,
     "admin:members_member_add": OFFICE,
     "admin:members_member_change": OFFICE_HERE_OR_GONE,

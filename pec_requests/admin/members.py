@@ -19,13 +19,13 @@ from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from members import exporting
-from members.admin import MemberAdmin
 from members.current import require_permission
 from members.keyset import Condition, Position, Source
 from members.lists import ListFilter, by_term
 from members.models import Member
 from members.table_files import Row
 from pec_requests import eligibility, lifecycle
+from pec_requests.admin.corrections import CorrectingAdmin
 from pec_requests.admin.mailboxes import word_conditions
 from pec_requests.admin.requests import status_badge
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
@@ -82,9 +82,9 @@ admin.site.unregister(Member)
 
 
 @admin.register(Member)
-class MemberWithPecAdmin(MemberAdmin):
+class MemberWithPecAdmin(CorrectingAdmin):
     list_display = ("surname", "name", "tax_code", "enrolment_numbers", "pec", "email_state")
-    list_filter = (PecFilter, *MemberAdmin.list_filter)
+    list_filter = (PecFilter, *CorrectingAdmin.list_filter)
     search_help_text = gettext_lazy("Cognome, nome, codice fiscale, numero di iscrizione o indirizzo PEC")
     actions = ("request_for_selected",)
     change_list_template = "admin/members/member/change_list.html"

@@ -29,10 +29,11 @@ class Effect(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call of the provider's API: its path after the base address, and what it changes there."""
+    """One call of the provider's API: its path after the base address, what it changes there, and its method."""
 
     path: str
     effect: Effect = Effect.NONE
+    method: str = "POST"
 
     @property
     def reads(self) -> bool:

@@ -21,6 +21,7 @@ _ACCOUNTS = "/service/public/partner/pec/v3/accounts"
 
 OWNER_SEARCH = Call(f"{_OWNERS}/search")
 OWNER_CREATE = Call(_OWNERS, Effect.VISIBLE)
+OWNER_UPDATE = Call(_OWNERS, Effect.VISIBLE, "PATCH")
 INFO = Call(f"{_ACCOUNTS}/info")
 SEARCH = Call(f"{_ACCOUNTS}/search")
 AVAILABLE = Call(f"{_ACCOUNTS}/accountAvailable")
@@ -97,6 +98,12 @@ class ArubaProvider:
     def change_recovery_email(self, address: str, email: str) -> Mailbox:
         """See ``Provider.change_recovery_email``."""
         return self._act(RECOVERY_EMAIL, address, recoveryEmail=email)
+
+    def correct_tax_code(self, old: str, new: str) -> None:
+        """See ``Provider.correct_tax_code``."""
+        owner = self._ask(OWNER_UPDATE, {"ownerId": {"taxCode": old}, "newTaxCode": new})
+        if str(owner.get("taxCode", "")).upper() != new:
+            raise unusable(OWNER_UPDATE, "the owner has another tax code")
 
     def suspend(self, address: str) -> Mailbox:
         """See ``Provider.suspend``."""

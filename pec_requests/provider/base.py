@@ -167,6 +167,9 @@ class Provider(Protocol):
     def change_recovery_email(self, address: str, email: str) -> Mailbox:
         """Set another recovery e-mail."""
 
+    def correct_tax_code(self, old: str, new: str) -> None:
+        """Give the holder who is known by one codice fiscale another; only before recognition has begun."""
+
     def suspend(self, address: str) -> Mailbox:
         """Make the mailbox read-only."""
 

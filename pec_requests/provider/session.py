@@ -111,7 +111,7 @@ class Transport:
         with self._connection() as connection:
             try:
                 response = connection.urlopen(
-                    "POST", path, json.dumps(body).encode(), headers,
+                    call.method, path, json.dumps(body).encode(), headers,
                     timeout=timeout, retries=False, redirect=False, preload_content=False,
                 )  # fmt: skip
                 with _read_or_closed(response):

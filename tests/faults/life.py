@@ -8,10 +8,11 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
+from stdnum.it import codicefiscale
 
 from audit.actors import Actor
 from members.models import Member, Ordine
-from pec_requests import lifecycle, operations, passwords
+from pec_requests import corrections, lifecycle, operations, passwords
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
 from pec_requests.states import Kind
 from tests.factories import MemberFactory, OrdineFactory
@@ -38,6 +39,9 @@ class Life:
                 made = lifecycle.request_pec([m.pk for m in self.members], domain, STAFF).created
                 self.requests = tuple(r.pk for r in made)
                 self.emails = {r.address: r.recovery_email for r in made}
+            case Kind.TAX_CODE:
+                for member in Member.objects.filter(pec_requests__in=self.requests):
+                    corrections.correct_tax_code(member.pk, _born_elsewhere(member.tax_code), STAFF)
             case Kind.ACTIVATE:
                 lifecycle.decide(self.requests, "accept", STAFF)
             case Kind.RESET:
@@ -85,12 +89,18 @@ class Batch:
 
     def effects(self, world: World) -> int:
         """How many of them the provider has done."""
-        addresses = PecRequest.objects.filter(pk__in=self.life.requests).values_list("address", flat=True)
-        done = world.provider.calls().get(self.cell.ends.call, {})
-        return sum(address in done for address in addresses)
+        requests = PecRequest.objects.select_related("member").filter(pk__in=self.life.requests)
+        done = world.provider.calls()
+        return sum(self.cell.ends.effects(done, request) > 0 for request in requests)
 
     def _operations(self) -> QuerySet[ProviderOperation]:
         return ProviderOperation.objects.filter(request__in=self.life.requests, kind=self.cell.kind)
+
+
+def _born_elsewhere(code: str) -> str:
+    """A code of the same person that nobody else has: those of ``members`` all have an A there."""
+    plain = f"{code[:11]}B{code[12:15]}"
+    return plain + codicefiscale.calc_check_digit(plain)
 
 
 def members(first_number: int, size: int) -> list[Member]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from pec_requests.states import Kind, Status
+
+if TYPE_CHECKING:  # the command reads the matrix before Django is ready
+    from pec_requests.models import PecRequest
 
 
 class Point(Enum):
@@ -60,8 +64,8 @@ def impossible(point: Point, fault: Fault) -> str:
 class Ends:
     """How an operation of a kind must end: at the provider, in the portal, in the log.
 
-    ``call``: the provider's name for the effect. ``mailbox``: the provider's word for the state, empty where the
-    mailbox is gone.
+    ``call``: the provider's name for the effect, which it counts by address, or ``by_holder``. ``mailbox``: the
+    provider's word for the state, empty where the mailbox is gone.
     """
 
     call: str
@@ -69,11 +73,17 @@ class Ends:
     log: str
     mailbox: str = "Certificato"
     suspended: bool = False
+    by_holder: bool = False
+
+    def effects(self, calls: Mapping[str, Mapping[str, int]], request: PecRequest) -> int:
+        """How often the provider has done this for a request, by its controls."""
+        return calls.get(self.call, {}).get(request.member.tax_code if self.by_holder else request.address, 0)
 
 
 # In the order of a mailbox's life: one batch of members walks through all of them.
 ENDS = {
     Kind.CREATE: Ends("create", Status.NON_ATTIVO, "pec.create", "Da Certificare"),
+    Kind.TAX_CODE: Ends("owners", Status.NON_ATTIVO, "pec.tax_code.corrected", "Da Certificare", by_holder=True),
     Kind.ACTIVATE: Ends("activate", Status.ATTIVO, "pec.accept"),
     Kind.RESET: Ends("password-reset", Status.ATTIVO, "pec.reset.sent"),
     Kind.RECOVERY_EMAIL: Ends("recovery-email", Status.ATTIVO, "pec.recovery.changed"),

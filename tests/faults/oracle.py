@@ -31,6 +31,7 @@ class Facts:
     mailbox: Mapping[str, Any] | None
     logged: Mapping[str, int]
     told: str = ""
+    tax_code: str = ""
 
 
 @dataclass
@@ -117,6 +118,8 @@ def _astray(cell: Cell, fact: Facts, wanted_email: str) -> list[str]:
         problems.append(f"presso il gestore è «{there['status']}»")
     if bool(there["suspensionDate"]) != cell.ends.suspended:
         problems.append("sospensione sbagliata presso il gestore")
+    if there["owner"]["taxCode"] != fact.tax_code:
+        problems.append(f"presso il gestore il titolare è {there['owner']['taxCode']}")
     if there["recoveryEmail"] != wanted_email:
         problems.append(f"presso il gestore l'email è {there['recoveryEmail']}")
     return problems
@@ -124,7 +127,7 @@ def _astray(cell: Cell, fact: Facts, wanted_email: str) -> list[str]:
 
 def gather(cell: Cell, request_ids: Sequence[int], provider: SandboxProcess) -> list[Facts]:
     """Read it all from the portal's database and the provider's controls."""
-    effects = provider.calls().get(cell.ends.call, {})
+    done = provider.calls()
     mailboxes = {account["name"]: account for account in provider.accounts()}
     states: dict[int, list[str]] = {pk: [] for pk in request_ids}
     for pk, state in ProviderOperation.objects.filter(request__in=request_ids, kind=cell.kind).values_list(
@@ -141,12 +144,13 @@ def gather(cell: Cell, request_ids: Sequence[int], provider: SandboxProcess) -> 
             status=request.status,
             recovery_email=request.recovery_email,
             states=states[request.pk],
-            effects=effects.get(request.address, 0),
+            effects=cell.ends.effects(done, request),
             mailbox=mailboxes.get(request.address),
             logged=logged[request.pk],
             told=_told(cell, request),
+            tax_code=request.member.tax_code,
         )
-        for request in PecRequest.objects.filter(pk__in=request_ids).order_by("pk")
+        for request in PecRequest.objects.select_related("member").filter(pk__in=request_ids).order_by("pk")
     ]
 
 

@@ -22,6 +22,7 @@ from tests.faults.workers import until
 # A fault of each sort, at every point, in one life.
 SAMPLE = (
     Cell(Kind.CREATE, Point.AFTER_EFFECT, Fault.KILL),
+    Cell(Kind.TAX_CODE, Point.AFTER_EFFECT, Fault.LATENCY),
     Cell(Kind.ACTIVATE, Point.AFTER_EFFECT, Fault.CLOSED),
     Cell(Kind.RESET, Point.BEFORE_CALL, Fault.HTML),
     Cell(Kind.RECOVERY_EMAIL, Point.CLAIMING, Fault.REVOKED),

@@ -16,9 +16,13 @@ from tests.faults.oracle import Facts, Verdict, verdict
 State = ProviderOperation.State
 ADDRESS = "mario.rossi@tsrm.org"
 EMAIL = "mario@example.com"
-MAILBOX = {"name": ADDRESS, "status": "Certificato", "suspensionDate": None, "recoveryEmail": EMAIL}
+CODE = "RSSMRA80A01A001X"
+MAILBOX = {
+    "name": ADDRESS, "status": "Certificato", "suspensionDate": None, "recoveryEmail": EMAIL,
+    "owner": {"taxCode": CODE},
+}  # fmt: skip
 RESET = Cell(Kind.RESET, Point.AFTER_EFFECT, Fault.CLOSED)
-SENT = Facts(ADDRESS, "ATTIVO", EMAIL, [State.DONE], 1, MAILBOX, {"pec.reset.sent": 1}, "Link spedito")
+SENT = Facts(ADDRESS, "ATTIVO", EMAIL, [State.DONE], 1, MAILBOX, {"pec.reset.sent": 1}, "Link spedito", CODE)
 NOT_KNOWN = replace(
     SENT, states=[State.UNKNOWN], logged={"pec.reset.unknown": 1}, told="Non sappiamo se il link è partito"
 )
@@ -68,6 +72,7 @@ LOST: list[dict[str, Any]] = [
     {"mailbox": MAILBOX | {"status": "Da Certificare"}},
     {"mailbox": MAILBOX | {"suspensionDate": "2026-01-31"}},
     {"mailbox": MAILBOX | {"recoveryEmail": "altra@example.com"}},
+    {"mailbox": MAILBOX | {"owner": {"taxCode": "VRDLGU75T12A271E"}}},
 ]
 UNTOLD: list[dict[str, Any]] = [
     {"logged": {}},

@@ -16,8 +16,8 @@ from tests.sandbox_process import SandboxProcess
 ROOT = Path(__file__).resolve().parents[2]
 MEMBERS = 4
 CELLS = {
-    "CREATE": "KILL", "ACTIVATE": "CLOSED", "RESET": "HTML", "RECOVERY_EMAIL": "REVOKED", "SUSPEND": "POSTGRES",
-    "RESUME": "TRUNCATED", "CLOSE": "RATE_LIMIT",
+    "CREATE": "KILL", "TAX_CODE": "LATENCY", "ACTIVATE": "CLOSED", "RESET": "HTML", "RECOVERY_EMAIL": "REVOKED",
+    "SUSPEND": "POSTGRES", "RESUME": "TRUNCATED", "CLOSE": "RATE_LIMIT",
 }  # fmt: skip
 
 pytestmark = pytest.mark.slow

@@ -9,10 +9,11 @@ from django.utils import timezone
 
 from audit.models import LogEntry
 from members.models import Member
-from pec_requests import lifecycle, operations, reconcile
+from pec_requests import corrections, lifecycle, operations, reconcile
 from pec_requests.models import Difference, PecRequest, ProviderOperation
 from pec_requests.provider import Holder, MailboxStatus, Refused, provider
 from pec_requests.states import Kind
+from tests.factories import tax_code
 from tests.pec_requests.conftest import STAFF
 from tests.pec_requests.reconciling import STRANGER, Listing, box, force, found, fresh
 from tests.sandbox_process import SandboxProcess
@@ -178,6 +179,16 @@ def test_an_unsettled_operation_accounts_for_a_difference_of_its_kind(
     operations.enqueue([pec], kind)
     reconcile.run(there_now)
     assert found() == []
+
+
+def test_a_correction_under_way_accounts_for_the_code_of_before(ready: PecRequest) -> None:
+    before = Listing([box(ready.address, ready.member.tax_code, MailboxStatus.TO_CERTIFY)])
+    corrections.correct_tax_code(ready.member_id, tax_code(999), STAFF)
+    reconcile.run(before)
+    assert found() == []
+    ready.operations.filter(kind=Kind.TAX_CODE).update(state=State.WITHDRAWN, finished_at=timezone.now())
+    reconcile.run(before)
+    assert found() == [("HOLDER", "")]
 
 
 def test_a_new_word_of_the_provider_is_shown(active: PecRequest) -> None:

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
+from stdnum.it import codicefiscale
 
 from pec_requests.provider import (
     Availability,
@@ -64,6 +65,18 @@ def test_a_whole_life(clean: SandboxProcess, aruba: ArubaProvider) -> None:
     assert aruba.find(ADDRESS) is None
     assert aruba.availability(ADDRESS, TAX_CODE) == Availability(exists=False, assignable=True)
     assert aruba.availability(ADDRESS, OTHER_TAX_CODE) == Availability(exists=False, assignable=False)
+
+
+def test_the_holders_code_is_corrected_until_recognition(aruba: ArubaProvider) -> None:
+    aruba.create(ADDRESS, HOLDER, RECOVERY)
+    other = TAX_CODE[:11] + "B" + TAX_CODE[12:15]
+    other += codicefiscale.calc_check_digit(other)
+    aruba.correct_tax_code(TAX_CODE, other)
+    assert aruba.activate(ADDRESS).holder_tax_code == other
+    with pytest.raises(Refused, match="riconoscimento"):
+        aruba.correct_tax_code(other, TAX_CODE)
+    with pytest.raises(Refused):
+        aruba.correct_tax_code(TAX_CODE, other)  # nobody has it any more
 
 
 def test_the_holder_is_created_once(clean: SandboxProcess, aruba: ArubaProvider) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pec_requests.provider import Availability, Mailbox, MailboxStatus, Refused
+from pec_requests.provider import Availability, Mailbox, MailboxStatus, Refused, UnknownOutcome
 from pec_requests.provider.aruba import ArubaProvider
 from tests.provider.conftest import PASSWORD, every_mailbox, make_provider
 from tests.provider.examples import (
@@ -44,6 +44,15 @@ def test_token_and_headers(wire: Wire, aruba: ArubaProvider) -> None:
     for request in (first, second):
         assert request.headers["Authorization"] == "Bearer token-1"
         assert request.headers["Content-Type"] == request.headers["Accept"] == "application/json"
+
+
+def test_correct_tax_code(wire: Wire, aruba: ArubaProvider) -> None:
+    answer(wire, OWNERS, {"id": 1, "taxCode": "vrdlgu75t12a271e"})
+    aruba.correct_tax_code(TAX_CODE, "VRDLGU75T12A271E")
+    assert sent(wire) == [("PATCH", OWNERS, {"ownerId": {"taxCode": TAX_CODE}, "newTaxCode": "VRDLGU75T12A271E"})]
+    answer(wire, OWNERS, {"id": 1, "taxCode": TAX_CODE})
+    with pytest.raises(UnknownOutcome):
+        aruba.correct_tax_code(TAX_CODE, "VRDLGU75T12A271E")
 
 
 def test_find(wire: Wire, aruba: ArubaProvider) -> None:

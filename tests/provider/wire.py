@@ -138,6 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(reply.body)
 
+    def do_PATCH(self) -> None:
+        self.do_POST()
+
     def do_GET(self) -> None:  # what a redirect would become
         self.do_POST()
 
