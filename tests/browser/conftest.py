@@ -48,18 +48,28 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def gone() -> list[Person]:
+    """Who has left: the next to arrive takes over their browser, as fresh as a new one but for its cache."""
+    return []
+
+
 @pytest.fixture
-def person(browser: Browser, demo: Demo) -> Iterator[Callable[..., Person]]:
+def person(browser: Browser, demo: Demo, gone: list[Person]) -> Iterator[Callable[..., Person]]:
     """Call it for a new person, who has just opened a browser."""
     expect.set_options(timeout=PATIENCE)
     people: list[Person] = []
 
     def arrive(*, javascript: bool = True) -> Person:
-        people.append(Person(browser, demo, javascript=javascript))
+        found = next((one for one in gone if one.javascript is javascript), None)
+        if found:
+            gone.remove(found)
+        people.append(found or Person(browser, demo, javascript=javascript))
         return people[-1]
 
     yield arrive
     wrong = [what for one in people for what in one.wrong()]
     for one in people:
         one.leave()
+    gone += people
     assert not wrong
