@@ -1,4 +1,4 @@
-"""Chromium, and the demo it visits: in the one worker of xdist that has these tests, before all others."""
+"""Chromium, and the demo it visits: in two workers of xdist, before all other tests."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests import chromium
-from tests.browser.demo import Demo, running_demo
+from tests.browser.demo import Demo, shared_demo
 from tests.browser.people import PATIENCE, Person
 
 HERE = Path(__file__).parent
 WALK_SECONDS = 180
-ORDER = ("test_guide_walk", "test_pages", "test_keyboard", "test_other_walks")
+# The mails last: all that walks have been sent.
+ORDER = ("test_guide_walk", "test_pages", "test_keyboard", "test_other_walks", "test_mails")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -31,8 +32,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
 
 
 @pytest.fixture(scope="package")
-def demo() -> Iterator[Demo]:
-    with running_demo() as demo:
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Demo]:
+    own = tmp_path_factory.getbasetemp()
+    with shared_demo(own if worker_id == "master" else own.parent) as demo:
         yield demo
 
 
