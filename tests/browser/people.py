@@ -104,7 +104,7 @@ class Person:
         return page
 
     def leave(self) -> None:
-        """Nothing of theirs stays but the open browser, for whoever comes next: a new one costs as much as ten pages."""
+        """Nothing of theirs stays but the open browser, for whoever comes next: a new one costs ten requests."""
         first, *others = self.context.pages or [None]
         for page in others:
             page.close()
