@@ -27,8 +27,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         for mark in (pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(WALK_SECONDS)):
             item.add_marker(mark)
     yield
-    # After the order has been shuffled.
-    items.sort(key=lambda item: ORDER.index(item.path.stem) if item in ours else len(ORDER))
+    # After the order has been shuffled. Then whatever is slow, so that nobody ends up alone with it.
+    others = len(ORDER)
+    items.sort(
+        key=lambda item: ORDER.index(item.path.stem) if item in ours else others + (not item.get_closest_marker("slow"))
+    )
 
 
 @pytest.fixture(scope="package")
