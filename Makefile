@@ -25,11 +25,12 @@ demo: .venv/.demo
 	@exec $(PY) -m albo_pec.supervisor
 
 # The tests have servers and data of their own, beside a demo that may be running. Nothing in them need survive a crash.
+# Three workers, since each waits for the provider, the worker or Chromium some of the time.
 test: export VAR := var/test
 test: export EMBEDDED_FSYNC := 0
 test: .venv/.dev
 	@$(PY) -m tests.chromium
-	@exec $(PY) -m pytest -n 2 $(ARGS)
+	@exec $(PY) -m pytest -n 3 $(ARGS)
 
 # Servers of its own too, which it kills and restarts. ARGS="kill-claiming --size 5" runs one row of the matrix.
 faults: export VAR := var/faults

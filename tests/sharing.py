@@ -1,6 +1,6 @@
-"""A pytest plugin: how the workers of xdist share the tests out. A file is one worker's, the browser's are all one's.
+"""A pytest plugin: how the workers of xdist share the tests out. A file is one worker's.
 
-Those need the demo, whose start and end cost as much as many pages: so there is but one.
+The browser's tests, which take the longest, are two workers': one visits the pages, one goes for the walks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist is not typed
     def _split_scope(self, nodeid: str) -> str:
-        return "browser" if nodeid.startswith("tests/browser/") else nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        return "walks" if file.startswith("tests/browser/") and file != "tests/browser/test_pages.py" else file
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,4 +1,4 @@
-"""Chromium, and the demo it visits: in the one worker of xdist that has these tests, before all others."""
+"""Chromium, and the demo it visits: in two workers of xdist, before all other tests."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests import chromium
-from tests.browser.demo import Demo, running_demo
+from tests.browser.demo import Demo, shared_demo
 from tests.browser.people import PATIENCE, Person
 
 HERE = Path(__file__).parent
 WALK_SECONDS = 180
-ORDER = ("test_guide_walk", "test_pages", "test_keyboard", "test_other_walks")
+# The mails last: all that walks have been sent.
+ORDER = ("test_guide_walk", "test_pages", "test_keyboard", "test_other_walks", "test_mails")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -26,13 +27,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
         for mark in (pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(WALK_SECONDS)):
             item.add_marker(mark)
     yield
-    # After the order has been shuffled.
-    items.sort(key=lambda item: ORDER.index(item.path.stem) if item in ours else len(ORDER))
+    # After the order has been shuffled. Then whatever is slow, so that nobody ends up alone with it.
+    others = len(ORDER)
+    items.sort(
+        key=lambda item: ORDER.index(item.path.stem) if item in ours else others + (not item.get_closest_marker("slow"))
+    )
 
 
 @pytest.fixture(scope="package")
-def demo() -> Iterator[Demo]:
-    with running_demo() as demo:
+def demo(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[Demo]:
+    own = tmp_path_factory.getbasetemp()
+    with shared_demo(own if worker_id == "master" else own.parent) as demo:
         yield demo
 
 
@@ -48,18 +53,28 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="package")
+def gone() -> list[Person]:
+    """Who has left: the next to arrive takes over their browser, as fresh as a new one but for its cache."""
+    return []
+
+
 @pytest.fixture
-def person(browser: Browser, demo: Demo) -> Iterator[Callable[..., Person]]:
+def person(browser: Browser, demo: Demo, gone: list[Person]) -> Iterator[Callable[..., Person]]:
     """Call it for a new person, who has just opened a browser."""
     expect.set_options(timeout=PATIENCE)
     people: list[Person] = []
 
     def arrive(*, javascript: bool = True) -> Person:
-        people.append(Person(browser, demo, javascript=javascript))
+        found = next((one for one in gone if one.javascript is javascript), None)
+        if found:
+            gone.remove(found)
+        people.append(found or Person(browser, demo, javascript=javascript))
         return people[-1]
 
     yield arrive
     wrong = [what for one in people for what in one.wrong()]
     for one in people:
         one.leave()
+    gone += people
     assert not wrong

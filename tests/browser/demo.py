@@ -10,19 +10,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
 
-from albo_pec.embedded.files import REPOSITORY
+from albo_pec.embedded.files import REPOSITORY, read_json, write_json
+from albo_pec.embedded.locks import FileLock
 from tests.house.conftest import folder_for
 from tests.house.holders import clean_environment, servers_of, wait_until
 from tests.sandbox_process import free_ports
 
 START_SECONDS = 90.0
+OTHERS_SECONDS = 150.0
 STOP_SECONDS = 30.0
 LINK = re.compile(r"https?://\S+")
 
@@ -43,6 +45,7 @@ class Demo:
     """Addresses and accounts of a running demo, and the mail it has sent."""
 
     def __init__(self, summary: dict[str, Any]) -> None:
+        self.summary = summary
         self.portal, self.sandbox, self.mail_page = summary["portal"], summary["sandbox"], summary["mail"]
         self.accounts = [Account(**account) for account in summary["accounts"]]
         self.http = requests.Session()
@@ -78,6 +81,24 @@ class Demo:
 def link_in(mail: dict[str, str], part: str = "/") -> str:
     """The first link in the text of a mail that has this in its address."""
     return next(link for link in LINK.findall(mail["text"]) if part in link)
+
+
+@contextmanager
+def shared_demo(folder: Path) -> Iterator[Demo]:
+    """One for all who have this folder: who comes first starts it, and ends it when the others have left."""
+    door, inside, told = FileLock(folder / "demo.door"), FileLock(folder / "demo.inside"), folder / "demo.json"
+    with ExitStack() as first:
+        assert door.acquire(seconds=START_SECONDS)
+        if mine := not told.exists():
+            write_json(told, first.enter_context(running_demo()).summary)
+        assert inside.acquire(shared=True)
+        door.release()
+        yield Demo(read_json(told))
+        inside.release()
+        if mine:
+            assert door.acquire() and inside.acquire(seconds=OTHERS_SECONDS)
+            told.unlink()
+            door.release()
 
 
 @contextmanager

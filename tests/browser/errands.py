@@ -31,8 +31,7 @@ class Assigned:
 
 def request_pec(office: Person, *, email: bool = True) -> Assigned:
     """For somebody who has none, with or without an e-mail to write to."""
-    problem = "" if email else "email_missing"
-    listed = office.read(f"{MEMBERS}?pec=senza&tax_code_mismatch__exact=0&email_problem__exact={problem}")
+    listed = office.read(f"{MEMBERS}?pec=senza{'' if email else '&avviso=email_missing'}")
     row = next(row for row in re.findall(r"<tr>.*?</tr>", " ".join(listed.split())) if ROW.search(row))
     found = ROW.search(row)
     assert found

@@ -19,6 +19,29 @@ _OPTIONS = {
 }
 # What another width can spoil; the rest is the same document.
 _NARROW = {**_OPTIONS, "runOnly": ["target-size", "scrollable-region-focusable", "link-name", "button-name"]}
+# Most of what axe costs. The same colours need no second look: see ``_new_colours``.
+_WITHOUT_CONTRAST = {**_OPTIONS, "rules": {"color-contrast": {"enabled": False}}}
+_COLOURS = """() => {
+    const found = new Map();
+    const under = (element) => {
+        if (!element) return "";
+        if (!found.has(element)) {
+            const { backgroundColor, backgroundImage, opacity, position } = getComputedStyle(element);
+            const own = [backgroundColor, backgroundImage, opacity, position].join(" ");
+            const plain = own === "rgba(0, 0, 0, 0) none 1 static" || own === "rgba(0, 0, 0, 0) none 1 relative";
+            found.set(element, under(element.parentElement) + (plain ? "" : "/" + own));
+        }
+        return found.get(element);
+    };
+    const speaks = (element) => element.matches("input, select, textarea")
+        || [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
+    const colours = (element) => {
+        const { color, fontSize, fontWeight, textShadow } = getComputedStyle(element);
+        return [color, fontSize, fontWeight, textShadow, under(element)].join(" ");
+    };
+    return [...new Set([...document.body.querySelectorAll("*")].filter(speaks).map(colours))];
+}"""
+_seen: set[str] = set()
 _DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _FACTS = """() => ({
     lang: document.documentElement.lang,
@@ -76,6 +99,8 @@ def examine(page: Page, *, mail: bool = False) -> list[str]:
             page.set_viewport_size(size)
             page.evaluate(_DRAWN)
         facts = page.evaluate(_FACTS)
+        if options is _OPTIONS and not _new_colours(page):
+            options = _WITHOUT_CONTRAST
         told = [f"{rule} {places}" for rule, places in _violations(page, options)]
         told += ["its language is not said"] if facts["lang"] != "it" else []
         told += ["no title"] if not facts["title"] else []
@@ -92,6 +117,13 @@ def _violations(page: Page, options: dict[str, Any]) -> list[tuple[str, list[Any
         page.evaluate(_axe())
     found = page.evaluate("(options) => axe.run(document, options).then((result) => result.violations)", options)
     return [(broken["id"], [node["target"] for node in broken["nodes"]][:5]) for broken in found]
+
+
+def _new_colours(page: Page) -> set[str]:
+    """How letters stand on what is under them here and nowhere before: what the contrast of a text comes of."""
+    new = set(page.evaluate(_COLOURS)) - _seen
+    _seen.update(new)
+    return new
 
 
 @cache

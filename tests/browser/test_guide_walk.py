@@ -56,7 +56,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     before = len(demo.mails(who.email))
     assert demo.mail(who.email, "La tua casella PEC è pronta")
     page = first_access(member, who)
-    demo.fault("activate", "latency", 1)
+    demo.fault("activate", "latency", 1.5)  # done when the page asks again, after two seconds
     accept(page)
     expect(page.get_by_text("Attivazione in corso")).to_be_visible()
     page.evaluate("() => { window.stillTheSame = true }")
@@ -66,6 +66,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
 
     # 3. The first password, at the provider's; then in, with the whole address.
     set_mailbox_password(member, member.open_mail(who.email, FIRST, f"{demo.sandbox}password/"), MAILBOX_PASSWORD)
+    page.bring_to_front()  # a tab behind another is drawn once a second
     link(page, "Gestisci la casella PEC").click()
     heading(page, "Gestione casella PEC")
     panel = page.url
@@ -88,6 +89,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     enter_mailbox(reset, address, f"{MAILBOX_PASSWORD}-2")
 
     # 5. Another recovery e-mail, in the portal: the new address confirms, the old one is told.
+    page.bring_to_front()
     page.goto(panel)
     new = f"nuova.{who.email}"
     ask_new_recovery_email(page, new)
@@ -97,6 +99,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     confirming = member.open_mail(new, "Conferma la nuova email di recupero", f"{demo.portal}utente/")
     button(confirming, "Conferma").click()
     heading(confirming, "Indirizzo confermato")
+    page.bring_to_front()
     expect(page.get_by_text("Conferma il nuovo indirizzo")).to_be_hidden()
     expect(page.get_by_text(new, exact=True)).to_be_visible()
     assert page.evaluate("() => window.stillTheSame"), "the address must change without a reload"

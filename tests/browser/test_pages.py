@@ -85,24 +85,6 @@ def test_pages_of_the_provider(path: str, demo: Demo, person_of: Callable[[str],
     assert not wrong, "\n".join(wrong)
 
 
-def test_mails(demo: Demo, known: Known, person_of: Callable[[str], Person]) -> None:
-    """One of each kind, alone as in a mail program, which has no policy of ours; and the page that shows one here."""
-    assert known.one("invitation", "") and known.one("confirmation", "")
-    person, wrong = person_of(VISITOR), []
-    blank = person.new_page()
-    for subject, mail in {mail["subject"].strip(): mail for mail in demo.mails("")}.items():
-        blank.set_content(mail["html"])
-        wrong += [f"{subject}: {what}" for what in examine(blank, mail=True)]
-    blank.close()
-    person.page.goto(demo.mail_page)
-    person.page.get_by_label("Destinatario").fill(demo.mails("")[0]["to"])
-    button(person.page, "FILTRA").click()
-    person.page.get_by_role("link", name=demo.mails("")[0]["subject"]).first.click()
-    expect(person.page.get_by_role("heading", level=1)).to_contain_text(demo.mails("")[0]["subject"])
-    wrong += [*examine(person.page), *person.wrong()]
-    assert not wrong, "\n".join(wrong)
-
-
 def test_connections_opened_in_advance_hold_nobody_up(demo: Demo) -> None:
     """As two browsers open them, six each."""
     where = urlsplit(demo.portal)
