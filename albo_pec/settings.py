@@ -116,7 +116,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Celery's Django fixup closes the database connection around every task unless this is set.
 CELERY_DB_REUSE_MAX = 10_000
 # Mail has workers of its own, so that a long queue at the provider never keeps a link waiting.
-CELERY_TASK_ROUTES = {"members.tasks.*": {"queue": "mail"}, "pec_requests.tasks.write_mails": {"queue": "mail"}}
+# What may take half a minute, and nobody else should wait for, has one too: `files`.
+CELERY_TASK_ROUTES = {
+    "members.tasks.*": {"queue": "mail"},
+    "pec_requests.tasks.write_mails": {"queue": "mail"},
+    "pec_requests.tasks.carry_out_batches": {"queue": "files"},
+}
 CELERY_TIMEZONE = "Europe/Rome"
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
 SWEEP_OPTIONS = {"expires": SWEEP_SECONDS}  # the next sweep makes good what nobody had time for
@@ -129,6 +134,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "follow-register": {
         "task": "pec_requests.tasks.follow_register",
+        "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
+    },
+    "carry-out-batches": {
+        "task": "pec_requests.tasks.carry_out_batches",
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -44,6 +44,15 @@ UPDATE pec_requests_provideroperation o
 RETURNING o.id, o.claim, picked.look_first
 """
 
+# By hand: a request for many writes as many of these as of requests.
+_ENQUEUE = f"""
+INSERT INTO {ProviderOperation._meta.db_table}
+    (request_id, address, kind, state, recovery_email, attempts, look_first, claimed_by, result, last_error)
+SELECT request_id, address, %s, %s, %s, 0, FALSE, '', '', ''
+FROM unnest(%s::bigint[], %s::text[]) WITH ORDINALITY AS asked(request_id, address, place) ORDER BY place
+ON CONFLICT DO NOTHING
+"""  # noqa: S608  (names of our own)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -63,11 +72,14 @@ def enqueue(requests: Iterable[PecRequest], kind: Kind, *, recovery_email: str =
 
     An operation of this kind that is still unsettled for a request stands for the new one.
     """
-    ProviderOperation.objects.bulk_create(
-        [ProviderOperation(request=r, address=r.address, kind=kind, recovery_email=recovery_email) for r in requests],
-        batch_size=1000,
-        ignore_conflicts=True,
-    )
+    enqueue_for({r.pk: r.address for r in requests}, kind, recovery_email=recovery_email)
+
+
+def enqueue_for(addresses: Mapping[int, str], kind: Kind, *, recovery_email: str = "") -> None:
+    """The same for requests by primary key, each with its address."""
+    if addresses:
+        with connection.cursor() as cursor:
+            cursor.execute(_ENQUEUE, [kind, State.WAITING, recovery_email, list(addresses), list(addresses.values())])
     wake(WORKER_TASK)
 
 
@@ -82,6 +94,17 @@ def withdraw(requests: Iterable[PecRequest]) -> set[int]:
     maybe_known = set(unsettled.filter(Q(attempts__gt=0) | Q(look_first=True)).values_list("request_id", flat=True))
     unsettled.exclude(state=State.RUNNING).update(state=State.WITHDRAWN, finished_at=Now())
     return maybe_known
+
+
+def hold_untried(request_ids: Iterable[int]) -> set[int]:
+    """Keep creations that nobody has tried from being claimed until the end of the transaction; whose they are."""
+    creations = ProviderOperation.objects.select_for_update(of=("self",), skip_locked=True).filter(untried_creation())
+    return set(creations.filter(request__in=list(request_ids)).order_by("pk").values_list("request_id", flat=True))
+
+
+def untried_creation() -> Q:
+    """Of a creation like this the provider certainly knows nothing."""
+    return Q(kind=Kind.CREATE, state=State.WAITING, attempts=0, look_first=False)
 
 
 def withdraw_closings(addresses: Iterable[str]) -> None:
