@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import statistics
+import subprocess
+import sys
 import tempfile
 from functools import partial
 from pathlib import Path
@@ -40,6 +43,18 @@ def bulk_request(report: Report) -> None:
     report.at_least("  speed, against the bare COPY", bare / ours, 0.25)
 
 
+def bulk_request_memory(report: Report) -> None:
+    """The same through a batch, as a worker does it, in a process of its own."""
+    number = 160_000
+    domain = _albo(number)
+    _nothing_asked()
+    command = [sys.executable, "-m", "bench.requester", "bench", domain.name]
+    figures = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
+    assert figures["made"] == number
+    report.at_most("  memory of the process: MiB", figures["kib"] / 1024, 150)
+    _nothing_asked()
+
+
 def _albo(number: int) -> PecDomain:
     """An Ordine with that many members, one in four of whom has a name of their own; none has a PEC."""
     ordine: Ordine = register.nobody()
@@ -65,4 +80,4 @@ def _request(domain: PecDomain, number: int) -> None:
     assert len(lifecycle.request_pec(ids, domain, scene.BENCH).made) == number
 
 
-MEASURES = [bulk_request]
+MEASURES = [bulk_request, bulk_request_memory]

@@ -22,15 +22,15 @@ _SOME = 5000
 
 @dataclass
 class Group:
-    """Members of whom the same is to be said: how many, and the first of them."""
+    """Members of whom the same is to be said: how many, and the first of them, each with what is to be added."""
 
     count: int = 0
-    first: list[Member] = field(default_factory=list)
+    first: list[tuple[Member, str]] = field(default_factory=list)
 
-    def add(self, member: Member) -> None:
+    def add(self, member: Member, note: str = "") -> None:
         self.count += 1
         if len(self.first) < NAMED:
-            self.first.append(member)
+            self.first.append((member, note))
 
     @property
     def others(self) -> int:
@@ -86,13 +86,14 @@ def _look_at_able(able: Sequence[Member], found: Preview, wanted: Counter[str]) 
         if member.email_problem:
             found.without_email.add(member)
         if member.own_pec:
-            found.with_own_pec.add(member)
+            found.with_own_pec.add(member, member.own_pec)
         if member.pk in held:
-            found.returning.add(member)
+            found.returning.add(member, held[member.pk])
             continue
-        if wanted[locals_of[member.pk]]:
-            found.numbered.add(member)
-        wanted[locals_of[member.pk]] += 1
+        local = locals_of[member.pk]
+        if wanted[local]:
+            found.numbered.add(member, f"{local}…@{found.domain.name}")
+        wanted[local] += 1
 
 
 def _some_at_a_time(member_ids: Sequence[int]) -> Iterator[list[Member]]:

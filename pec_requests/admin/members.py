@@ -41,7 +41,7 @@ _LONGEST_ID = 18
 class RequestForm(forms.Form):
     """In which domain of the convention, and which page asked: once, however often its button is pressed."""
 
-    domain = forms.ModelChoiceField(PecDomain.objects.none())
+    domain = forms.ModelChoiceField(PecDomain.objects.none(), label=gettext_lazy("Dominio"), empty_label=None)
     key = forms.UUIDField(required=False)
 
     def __init__(self, *args: Any, ordine_ids: Iterable[int], **kwargs: Any) -> None:
@@ -196,7 +196,7 @@ class MemberWithPecAdmin(MemberAdmin):
         for member, why in outcome.refused:
             messages.warning(request, f"{member}: {why}")
         if outcome.made:
-            messages.success(request, _("Richiesta una casella."))
+            messages.success(request, _("Richiesta 1 casella."))
             return redirect("admin:pec_requests_pecrequest_change", outcome.made[0])
         if not ids:
             messages.info(request, _("Nessun iscritto a cui richiedere una PEC."))
@@ -212,7 +212,8 @@ class MemberWithPecAdmin(MemberAdmin):
             "opts": self.opts,
             "url": url,
             "words": chosen.words,
-            "hidden": {**chosen.fields, "domain": [domain.pk], "key": [uuid.uuid4()]} if domain else {},
+            "form": RequestForm(initial={"domain": domain}, ordine_ids=chosen.members),
+            "hidden": {**chosen.fields, "key": [uuid.uuid4()]},
             "preview": previewing.preview(chosen.ids, domain) if domain else None,
             "other_domains": [
                 (d, f"{url}?{urlencode({**chosen.fields, 'domain': d.pk}, doseq=True)}") for d in domains if d != domain

@@ -76,10 +76,11 @@ def test_the_preview_counts_what_will_come(
     for some in (1, 2, 100):
         monkeypatch.setattr(previewing, "_SOME", some)
         found = previewing.preview(ids, domain)
-        assert [m.pk for m in found.able.first] == [people[n].pk for n in ("first", "homonym", "without email")]
-        assert [m.pk for m in found.numbered.first] == [people[n].pk for n in ("first", "without email")]
-        assert [m.pk for m in found.returning.first] == [people["homonym"].pk]
-        assert [m.pk for m in found.without_email.first] == [people["without email"].pk]
+        assert [m.pk for m, _note in found.able.first] == [people[n].pk for n in ("first", "homonym", "without email")]
+        assert [m.pk for m, _note in found.numbered.first] == [people[n].pk for n in ("first", "without email")]
+        assert [m.pk for m, _note in found.returning.first] == [people["homonym"].pk]
+        assert [m.pk for m, _note in found.without_email.first] == [people["without email"].pk]
+        assert found.numbered.first[0][1] == "mario.rossi…@tsrm.org"
         assert {r: g.count for r, g in found.kept_out.items()} == dict.fromkeys(
             (Reason.MINOR, Reason.MISMATCH, Reason.NOT_ENROLLED), 1
         )
@@ -99,6 +100,7 @@ def test_a_filtered_list_is_previewed_confirmed_and_told(office: Client, people:
     assert "2 indirizzi avranno un numero" in text(answer)
     assert not RequestBatch.objects.exists()
     form = {name: values[0] for name, values in answer.context["hidden"].items()}
+    form["domain"] = answer.context["preview"].domain.pk
     told = office.post(reverse(URL), form, follow=True)
     batch = RequestBatch.objects.get()
     assert (batch.state, batch.made, batch.refused, batch.member_ids) == (Batch.DONE, 3, 1, [])
