@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 from django.db import connection
 
 from members.models import Member
 from members.names import fold
+from members.sets import among
 from pec_requests.models import PecDomain, PecRequest, ReservedAddress
 
 LOCAL_PART_LIMIT = 64
@@ -38,6 +40,14 @@ RETURNING member_id, address
 """  # noqa: S608  (names of our own)
 
 
+@dataclass(frozen=True)
+class Reserved:
+    """Addresses by member id; and which of them were the same members' before."""
+
+    addresses: dict[int, str]
+    again: list[str]
+
+
 # Names repeat, and each is asked for twice: by the rules and for the address.
 @lru_cache(maxsize=16_384)
 def local_part(name: str, surname: str) -> str:
@@ -50,21 +60,22 @@ def local_part(name: str, surname: str) -> str:
     return f"{first}.{last[: room - len(first)]}"
 
 
-def reserve(members: Sequence[Member], domain: PecDomain) -> dict[int, str]:
-    """Reserve one address of ``domain`` for each member; return them by member id.
+def reserve(members: Sequence[Member], domain: PecDomain) -> Reserved:
+    """Reserve one address of ``domain`` for each member.
 
     Whoever had an address in the domain gets it back; homonyms get the next free number, in the order in which they
     come. Runs in the caller's transaction, which holds the lock on the domain until its end: requests for two homonyms
     come one after the other.
     """
     lock(domain)
-    addresses = held_before(members, domain)
-    newcomers = {m.pk: local_part(m.name, m.surname) for m in members if m.pk not in addresses}
+    again = held_before(members, domain)
+    addresses = dict(again)
+    newcomers = {m.pk: local_part(m.name, m.surname) for m in members if m.pk not in again}
     if newcomers:
         with connection.cursor() as cursor:
             cursor.execute(_RESERVE, [list(newcomers), list(newcomers.values()), f"@{domain.name}"])
             addresses.update(cursor.fetchall())
-    return addresses
+    return Reserved(addresses, list(again.values()))
 
 
 def lock(domain: PecDomain) -> None:
@@ -74,7 +85,8 @@ def lock(domain: PecDomain) -> None:
 
 def held_before(members: Sequence[Member], domain: PecDomain) -> dict[int, str]:
     """By member id, the addresses of the domain that are theirs already."""
-    rows = ReservedAddress.objects.filter(member__in=members, address__endswith=f"@{domain.name}").order_by("id")
+    theirs = among(f'"{ReservedAddress._meta.db_table}"."member_id"', [m.pk for m in members])
+    rows = ReservedAddress.objects.filter(theirs, address__endswith=f"@{domain.name}").order_by("id")
     return dict(rows.values_list("member_id", "address"))
 
 
@@ -89,4 +101,4 @@ def give_up(request: PecRequest) -> str:
     """Mark the request's address as somebody else's at the provider, reserve the next one and return it."""
     lock(request.domain)
     ReservedAddress.objects.filter(address=request.address).update(member=None)
-    return reserve([request.member], request.domain)[request.member_id]
+    return reserve([request.member], request.domain).addresses[request.member_id]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -12,13 +12,14 @@ from django_scopes import scopes_disabled
 
 from members import tax_codes
 from members.models import Enrolment, Member
+from members.sets import among
 from pec_requests.addresses import local_part
 from pec_requests.models import PecDomain, PecRequest
 from pec_requests.states import LIVE
 
 CURRENT = (Enrolment.Status.ISCRITTO, Enrolment.Status.SOSPESO)
 # What the rules look at, and what is written of a member who can: all that need be read of many.
-LOOKED_AT = (
+_LOOKED_AT = (
     *("ordine_id", "surname", "name", "tax_code", "tax_code_mismatch", "birth_date", "own_pec"),
     *("personal_email", "email_problem"),
 )
@@ -71,6 +72,11 @@ def domains_for(ordine_ids: Iterable[int]) -> QuerySet[PecDomain]:
     return PecDomain.objects.filter(ordini__in=list(ordine_ids)).distinct()
 
 
+def look_at(member_ids: Collection[int]) -> list[Member]:
+    """Some members of the scope, with what matters here, in the order of primary keys."""
+    return list(Member.objects.filter(among('"members_member"."id"', member_ids)).only(*_LOOKED_AT).order_by("pk"))
+
+
 class Rules:
     """The rules for one domain as they are today, for as many members as come."""
 
@@ -85,10 +91,10 @@ class Rules:
         ids = [m.pk for m in members]
         # What belongs to members of the scope is of the scope: to join them once more for it would be for nothing.
         with scopes_disabled():
-            enrolments = Enrolment.objects.filter(member__in=ids, status__in=CURRENT).order_by()
-            requests = PecRequest.objects.filter(member__in=ids, status__in=LIVE).order_by()
-        current = set(enrolments.values_list("member_id", flat=True))
-        live = set(requests.values_list("member_id", flat=True))
+            enrolments = Enrolment.objects.filter(among('"members_enrolment"."member_id"', ids), status__in=CURRENT)
+            requests = PecRequest.objects.filter(among('"pec_requests_pecrequest"."member_id"', ids), status__in=LIVE)
+        current = set(enrolments.order_by().values_list("member_id", flat=True))
+        live = set(requests.order_by().values_list("member_id", flat=True))
         return {m.pk: reason for m in members if (reason := self._refusal(m, m.pk in current, m.pk in live))}
 
     def _refusal(self, member: Member, is_enrolled: bool, has_one: bool) -> Reason | None:

@@ -19,8 +19,9 @@ from django.utils.translation import gettext as _
 from audit import log
 from audit.actors import Actor
 from members.models import Member
+from members.sets import among
 from pec_requests import addresses, eligibility, notices, operations
-from pec_requests.eligibility import LOOKED_AT, Reason
+from pec_requests.eligibility import Reason
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation, RequestBatch
 from pec_requests.states import FINAL, LIVE, MOVES, IllegalMove, Kind, Move, Status, Who, move, move_by, target_of
 
@@ -85,7 +86,7 @@ def request_pec(
     rules, outcome = eligibility.Rules(domain), Requested(domain)
     for start in range(0, len(ids), _SOME):
         tell(start, len(ids))
-        members = list(Member.objects.filter(pk__in=ids[start : start + _SOME]).only(*LOOKED_AT).order_by("pk"))
+        members = eligibility.look_at(ids[start : start + _SOME])
         refusals = rules.refusals(members)
         outcome.keep_out(refusals)
         if able := [m for m in members if m.pk not in refusals]:
@@ -98,8 +99,8 @@ def _lock_members(member_ids: Iterable[int]) -> array[int]:
     """In the one order of primary keys; those that there are."""
     wanted, locked = sorted(set(member_ids)), array("q")
     for start in range(0, len(wanted), _SOME):
-        rows = Member.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=wanted[start : start + _SOME])
-        locked.extend(rows.order_by("pk").values_list("pk", flat=True))
+        rows = Member.objects.filter(among('"members_member"."id"', wanted[start : start + _SOME])).order_by("pk")
+        locked.extend(rows.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
     return locked
 
 
@@ -107,7 +108,8 @@ def _request_some(
     members: Sequence[Member], rules: eligibility.Rules, actor: Actor, batch: RequestBatch | None
 ) -> Collection[int]:
     """Reserve, insert, log and queue for members who can be given a PEC; the primary keys of the requests."""
-    reserved = addresses.reserve(members, rules.domain)
+    reservation = addresses.reserve(members, rules.domain)
+    reserved = reservation.addresses
     values = {
         "domain": rules.domain.pk,
         "batch": batch.pk if batch else None,
@@ -120,7 +122,8 @@ def _request_some(
     with connection.cursor() as cursor:
         cursor.execute(_INSERT, values)
         requests: dict[int, int] = dict(cursor.fetchall())
-    operations.withdraw_closings(reserved.values())
+    if reservation.again:  # no other address can have been closed before
+        operations.withdraw_closings(reservation.again)
     for ordine_id in dict.fromkeys(m.ordine_id for m in members):
         ids = [m.pk for m in members if m.ordine_id == ordine_id]
         made = {"requests": [requests[pk] for pk in ids], "members": ids, "addresses": [reserved[pk] for pk in ids]}

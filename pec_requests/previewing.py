@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from members.models import Member
 from pec_requests import addresses, eligibility
 from pec_requests.addresses import local_part
-from pec_requests.eligibility import LOOKED_AT, Reason
+from pec_requests.eligibility import Reason
 from pec_requests.models import PecDomain
 
 # How many are named of each group; of the rest, how many there are.
@@ -99,4 +99,4 @@ def _look_at_able(able: Sequence[Member], found: Preview, wanted: Counter[str]) 
 def _some_at_a_time(member_ids: Sequence[int]) -> Iterator[list[Member]]:
     ids = sorted(member_ids)
     for start in range(0, len(ids), _SOME):
-        yield list(Member.objects.filter(pk__in=ids[start : start + _SOME]).only(*LOOKED_AT).order_by("pk"))
+        yield eligibility.look_at(ids[start : start + _SOME])

@@ -212,7 +212,7 @@ def test_asking_for_one_costs_what_asking_for_five_does(member: Member, domain: 
             assert len(lifecycle.request_pec(ids, domain, STAFF).made) == len(ids)
         counts.append(len(asked))
         assert not [query["sql"] for query in asked if "CREATE" in query["sql"].replace("'CREATE'", "")]
-    assert counts == [14, 14]
+    assert counts == [13, 13]
 
 
 @pytest.mark.django_db(transaction=True)
