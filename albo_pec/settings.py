@@ -116,11 +116,12 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Celery's Django fixup closes the database connection around every task unless this is set.
 CELERY_DB_REUSE_MAX = 10_000
 # Mail has workers of its own, so that a long queue at the provider never keeps a link waiting.
-# Files have their own as well: to read a million lines takes a minute or two.
+# What takes long, and nobody else should wait for, has its own as well: to read a million lines takes a minute or two.
 CELERY_TASK_ROUTES = {
     "members.tasks.carry_out_imports": {"queue": "files"},
     "members.tasks.*": {"queue": "mail"},
     "pec_requests.tasks.write_mails": {"queue": "mail"},
+    "pec_requests.tasks.carry_out_batches": {"queue": "files"},
 }
 CELERY_TIMEZONE = "Europe/Rome"
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
@@ -134,6 +135,11 @@ CELERY_BEAT_SCHEDULE = {
     },
     "follow-register": {
         "task": "pec_requests.tasks.follow_register",
+        "schedule": SWEEP_SECONDS,
+        "options": SWEEP_OPTIONS,
+    },
+    "carry-out-batches": {
+        "task": "pec_requests.tasks.carry_out_batches",
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
     },

@@ -26,13 +26,19 @@ def main(names: list[str]) -> int:
         from django.core.management import call_command
         from django_scopes import scopes_disabled
 
-        from bench import engine, exports, lists, register
+        from bench import bulk, engine, exports, lists, register
         from bench.report import Report
 
         call_command("migrate", verbosity=0)
         report = Report()
         with scopes_disabled():
-            for measure in [*engine.MEASURES, *register.MEASURES, *lists.MEASURES, *exports.MEASURES]:
+            for measure in [
+                *engine.MEASURES,
+                *register.MEASURES,
+                *bulk.MEASURES,
+                *lists.MEASURES,
+                *exports.MEASURES,
+            ]:
                 if not names or measure.__name__ in names:
                     measure(report)
         return report.tell()

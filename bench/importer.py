@@ -19,10 +19,17 @@ def main(path: str, code: str) -> None:
     from members.models import Ordine
 
     result = import_albo(path, ordine=Ordine.objects.get(code=code), actor=Actor.process("bench"))
-    # Not getrusage: what it says of a process begins with the one that started it.
-    peak = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
-    assert peak
-    print(json.dumps({**result.counts, "kib": int(peak[1])}))
+    print(json.dumps({**result.counts, "kib": peak()}))
+
+
+def peak() -> int:
+    """The most memory that this process had, in KiB.
+
+    Not getrusage: what it says of a process begins with the one that started it.
+    """
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    assert found
+    return int(found[1])
 
 
 if __name__ == "__main__":

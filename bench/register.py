@@ -30,9 +30,9 @@ def importing(report: Report) -> None:
     with tempfile.TemporaryDirectory() as folder:
         file = people.write(Path(folder) / "albo.csv", number)
         for _round in range(3):
-            ordine = _nobody()
-            first = _seconds(partial(_import, file, ordine, created=number))
-            again = _seconds(partial(_import, file, ordine, unchanged=number))
+            ordine = nobody()
+            first = seconds(partial(_import, file, ordine, created=number))
+            again = seconds(partial(_import, file, ordine, unchanged=number))
             times.append((first, again, _bare_copy(number)))
     first, again, bare = (statistics.median(column) for column in zip(*times, strict=True))
     report.fact("import of 100,000 lines: seconds new, again, bare COPY", f"{first:.1f} {again:.1f} {bare:.1f}")
@@ -47,8 +47,8 @@ def import_export(report: Report) -> None:
     number = 10_000
     with tempfile.TemporaryDirectory() as folder:
         file = people.write(Path(folder) / "albo.csv", number)
-        ordine = _nobody()
-        theirs = _seconds(partial(preview_and_confirm, file, ordine))
+        ordine = nobody()
+        theirs = seconds(partial(preview_and_confirm, file, ordine))
         assert Enrolment.objects.count() == Member.objects.count() == number
         ours = statistics.median(_once(file, number) for _round in range(3))
     report.fact("import of 10,000 lines: seconds, django-import-export and ours", f"{theirs:.1f} {ours:.2f}")
@@ -60,7 +60,7 @@ def import_memory(report: Report) -> None:
     number = 1_000_000
     with tempfile.TemporaryDirectory() as folder:
         file = people.write(Path(folder) / "albo.csv", number)
-        ordine = _nobody()
+        ordine = nobody()
         for outcome in ("created", "unchanged"):
             began = time.monotonic()
             command = [sys.executable, "-m", "bench.importer", str(file), ordine.code]
@@ -68,18 +68,18 @@ def import_memory(report: Report) -> None:
             assert figures[outcome] == number
             report.fact(f"import of 1,000,000 lines, {outcome}: seconds", f"{time.monotonic() - began:.0f}")
             report.at_most("  memory of the process: MiB", figures["kib"] / 1024, 150)
-    _nobody()
+    nobody()
 
 
-def _nobody() -> Ordine:
+def nobody() -> Ordine:
     scene.clear()
-    _forget_log()
+    forget_log()
     scene.tidy()
     ordine, _made = Ordine.objects.get_or_create(code="bench", defaults={"name": "Ordine", "short_name": "Ordine"})
     return ordine
 
 
-def _forget_log() -> None:
+def forget_log() -> None:
     """The log refuses to be emptied; here it must be as small before each round as before the first."""
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE audit_logentry, audit_seal")
@@ -91,32 +91,32 @@ def _import(file: Path, ordine: Ordine, **expected: int) -> None:
 
 
 def _once(file: Path, number: int) -> float:
-    ordine = _nobody()
-    return _seconds(partial(_import, file, ordine, created=number))
+    ordine = nobody()
+    return seconds(partial(_import, file, ordine, created=number))
 
 
 def _bare_copy(number: int) -> float:
     """Seconds of COPY of what the import wrote, as a file, into the same tables, emptied."""
-    texts = [_copied(table) for table in _TABLES]
-    _nobody()
-    return _seconds(partial(_copy_all, texts))
+    texts = {table: copied(table) for table in _TABLES}
+    nobody()
+    return seconds(partial(copy_all, texts))
 
 
-def _copied(table: str) -> bytes:
+def copied(table: str) -> bytes:
     text = io.BytesIO()
     with connection.cursor() as cursor, cursor.copy(f"COPY (SELECT * FROM {table} ORDER BY id) TO STDOUT") as copy:
         text.writelines(copy)
     return text.getvalue()
 
 
-def _copy_all(texts: list[bytes]) -> None:
+def copy_all(texts: dict[str, bytes]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        for table, text in zip(_TABLES, texts, strict=True):
+        for table, text in texts.items():
             with cursor.copy(f"COPY {table} FROM STDIN") as copy:
                 copy.write(text)
 
 
-def _seconds(act: Callable[[], object]) -> float:
+def seconds(act: Callable[[], object]) -> float:
     began = time.monotonic()
     act()
     return time.monotonic() - began

@@ -247,14 +247,27 @@ class ListAdmin(ExportAdmin):
 
     def listed(self, request: HttpRequest, query: str) -> QuerySet[Any]:
         """All rows of the list that this query string asks for, on all its pages."""
+        rows: QuerySet[Any] = self._list_for(request, query).queryset
+        return rows
+
+    def in_words(self, request: HttpRequest, query: str) -> str:
+        """What this query string asks for, as people say it; empty where it asks for everything."""
+        found = self._list_for(request, query)
+        words = [f"«{found.query}»"] if found.query else []
+        for spec in found.filter_specs:
+            if isinstance(spec, ListFilter) and (chosen := spec.value()):
+                names = {str(value): str(name) for value, name in spec.lookup_choices}
+                words.append(f"{spec.title}: {names.get(chosen, chosen)}")
+        return ", ".join(words)
+
+    def _list_for(self, request: HttpRequest, query: str) -> ChangeList:
         asked = HttpRequest()
         asked.GET, asked.META, asked.user = QueryDict(query), request.META, request.user
         asked._messages = request._messages  # type: ignore[attr-defined]  # where a refused search is told
         try:
-            rows: QuerySet[Any] = self.get_changelist_instance(asked).queryset
+            return self.get_changelist_instance(asked)
         except IncorrectLookupParameters as error:
             raise BadRequest from error
-        return rows
 
 
 def member_word(word: str, prefix: str = "") -> Iterator[Condition]:

@@ -22,6 +22,7 @@ _OPERATORE = frozenset(
         "members.view_albo",
         "members.view_ordine",
         "pec_requests.view_pecrequest",
+        "pec_requests.view_requestbatch",
         "pec_requests.view_pecdomain",
         "pec_requests.view_provideroperation",
         "pec_requests.view_difference",

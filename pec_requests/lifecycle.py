@@ -7,48 +7,142 @@ one transaction. The caller's tenancy scope decides which rows exist.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from array import array
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from audit import log
 from audit.actors import Actor
 from members.models import Member
+from members.sets import among
 from pec_requests import addresses, corrections, eligibility, notices, operations
-from pec_requests.models import PecDomain, PecRequest, ProviderOperation
+from pec_requests.eligibility import Reason
+from pec_requests.models import PecDomain, PecRequest, ProviderOperation, RequestBatch
 from pec_requests.states import FINAL, LIVE, MOVES, IllegalMove, Kind, Move, Status, Who, move, move_by, target_of
+
+# How many members are read, judged and written at once.
+_SOME = 5000
+_INSERT = f"""
+INSERT INTO {PecRequest._meta.db_table}
+    (public_id, member_id, ordine_id, domain_id, batch_id, address, recovery_email, status, reason)
+SELECT gen_random_uuid(), member_id, ordine_id, %(domain)s, %(batch)s::bigint, address, email, %(status)s, ''
+FROM unnest(%(members)s::bigint[], %(ordini)s::bigint[], %(addresses)s::text[], %(emails)s::text[]) WITH ORDINALITY
+    AS asked(member_id, ordine_id, address, email, place)
+ORDER BY place
+RETURNING member_id, id
+"""  # noqa: S608  (names of our own)
+_REQUESTED_LOG = """
+SELECT object_id, person, jsonb_build_object('address', address) AS detail
+FROM unnest(%(requests)s::bigint[], %(members)s::bigint[], %(addresses)s::text[]) AS made(object_id, person, address)
+"""
 
 
 @dataclass
 class Requested:
-    """What came of a set of requests: those made, and a sentence for each member who cannot have one."""
+    """What came of asking for some members, by primary keys: requests ``made``, and who was ``kept_out`` for which
+    reason. With many of them ``created`` and ``refused`` are long to read.
+    """
 
-    created: list[PecRequest] = field(default_factory=list)
-    refused: list[tuple[Member, str]] = field(default_factory=list)
+    domain: PecDomain
+    made: array[int] = field(default_factory=lambda: array("q"))
+    kept_out: dict[Reason, array[int]] = field(default_factory=dict)
+
+    @property
+    def created(self) -> QuerySet[PecRequest]:
+        """The requests made, in the order of their members."""
+        return PecRequest.objects.filter(pk__in=self.made).select_related("member__ordine").order_by("pk")
+
+    @property
+    def refused(self) -> list[tuple[Member, str]]:
+        """The members who cannot have one, each with a sentence that says why."""
+        whys = {pk: reason.sentence(self.domain) for reason, ids in self.kept_out.items() for pk in ids}
+        return [(member, whys[member.pk]) for member in Member.objects.filter(pk__in=whys).order_by("pk")]
+
+    def keep_out(self, refusals: Mapping[int, Reason]) -> None:
+        for pk, reason in refusals.items():
+            self.kept_out.setdefault(reason, array("q")).append(pk)
 
 
 @transaction.atomic
-def request_pec(member_ids: Iterable[int], domain: PecDomain, actor: Actor) -> Requested:
-    """Make a request, with an address reserved, for each member who can be given a PEC."""
-    members = list(
-        Member.objects.select_for_update(of=("self",), no_key=True).filter(pk__in=list(member_ids)).order_by("pk")
-    )
-    refusals = eligibility.refusals(members, domain)
-    outcome = Requested(refused=[(m, refusals[m.pk]) for m in members if m.pk in refusals])
-    able = [m for m in members if m.pk not in refusals]
-    reserved = addresses.reserve(able, domain)
-    outcome.created = PecRequest.objects.bulk_create(
-        [PecRequest(member=m, domain=domain, address=reserved[m.pk], recovery_email=m.usable_email) for m in able],
-        batch_size=1000,
-    )
-    operations.withdraw_closings(reserved.values())
-    _record("pec.request", outcome.created, actor)
-    operations.enqueue([r for r in outcome.created if r.recovery_email], Kind.CREATE)
+def request_pec(
+    member_ids: Iterable[int],
+    domain: PecDomain,
+    actor: Actor,
+    *,
+    batch: RequestBatch | None = None,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> Requested:
+    """Make a request, with an address reserved, for each member who can be given a PEC.
+
+    Of however many, a few thousand at a time are in memory; ``tell`` is told how many are done, of how many. All the
+    members are locked before the domain is: whoever waits for a member keeps nobody else from reserving addresses.
+    """
+    ids = _lock_members(member_ids)
+    rules, outcome = eligibility.Rules(domain), Requested(domain)
+    for start in range(0, len(ids), _SOME):
+        tell(start, len(ids))
+        members = eligibility.look_at(ids[start : start + _SOME])
+        refusals = rules.refusals(members)
+        outcome.keep_out(refusals)
+        if able := [m for m in members if m.pk not in refusals]:
+            outcome.made.extend(_request_some(able, rules, actor, batch))
+    tell(len(ids), len(ids))
     return outcome
+
+
+def _lock_members(member_ids: Iterable[int]) -> array[int]:
+    """In the one order of primary keys; those that there are."""
+    wanted, locked = sorted(set(member_ids)), array("q")
+    for start in range(0, len(wanted), _SOME):
+        rows = Member.objects.filter(among('"members_member"."id"', wanted[start : start + _SOME])).order_by("pk")
+        locked.extend(rows.select_for_update(of=("self",), no_key=True).values_list("pk", flat=True))
+    return locked
+
+
+def _request_some(
+    members: Sequence[Member], rules: eligibility.Rules, actor: Actor, batch: RequestBatch | None
+) -> Collection[int]:
+    """Reserve, insert, log and queue for members who can be given a PEC; the primary keys of the requests."""
+    reservation = addresses.reserve(members, rules.domain)
+    reserved = reservation.addresses
+    values = {
+        "domain": rules.domain.pk,
+        "batch": batch.pk if batch else None,
+        "status": Status.RICHIESTA,
+        "members": [m.pk for m in members],
+        "ordini": [m.ordine_id for m in members],
+        "addresses": [reserved[m.pk] for m in members],
+        "emails": [m.usable_email for m in members],
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_INSERT, values)
+        requests: dict[int, int] = dict(cursor.fetchall())
+    if reservation.again:  # no other address can have been closed before
+        operations.withdraw_closings(reservation.again)
+    for ordine_id in dict.fromkeys(m.ordine_id for m in members):
+        ids = [m.pk for m in members if m.ordine_id == ordine_id]
+        made = {"requests": [requests[pk] for pk in ids], "members": ids, "addresses": [reserved[pk] for pk in ids]}
+        log.record_rows("pec.request", actor, PecRequest, _REQUESTED_LOG, made, ordine=rules.ordini[ordine_id])
+    operations.enqueue_for({requests[m.pk]: reserved[m.pk] for m in members if m.usable_email}, Kind.CREATE)
+    return requests.values()
+
+
+@transaction.atomic
+def cancel_untried(request_ids: Iterable[int], actor: Actor, *, reason: str) -> int:
+    """Cancel those of these requests of which the provider certainly knows nothing: nobody has tried to create the
+    mailbox, or nobody could yet. The others stay. Return how many were cancelled.
+    """
+    requests = [r for r in _lock(request_ids) if r.status == Status.RICHIESTA]
+    untried = operations.hold_untried([r.pk for r in requests])
+    chosen = [r for r in requests if r.pk in untried or not r.recovery_email]
+    for row in {_legal(request, "cancel") for request in chosen}:
+        _carry_out(row, chosen, actor, reason)
+    return len(chosen)
 
 
 @transaction.atomic

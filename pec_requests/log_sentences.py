@@ -5,6 +5,10 @@ from django.utils.translation import gettext_lazy as _
 
 SENTENCES: dict[str, str | Promise] = {
     "pec.request": _("Richiesta la casella {address}"),
+    "pec.batch.asked": _("Chieste in blocco le caselle di {count} iscritti ({asked})"),
+    "pec.batch.done": _("Richieste {made} caselle; non possibili: {refused}"),
+    "pec.batch.cancel": _("Deciso di annullare ciò che non è iniziato: {reason}"),
+    "pec.batch.cancelled": _("Annullate {count} richieste che non erano iniziate"),
     "pec.create": _("Casella {address} creata dal gestore"),
     "pec.accept": _("Casella {address} attiva: il gestore ha confermato"),
     "pec.accept.decided": _("Assegnazione della casella {address} accettata"),

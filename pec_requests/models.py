@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar, Self
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -49,6 +50,72 @@ class ReservedAddress(models.Model):
         return self.address
 
 
+class RequestBatch(models.Model):
+    """Requests that somebody in the office asked for at once, for many members of one Ordine.
+
+    It is the order itself: a worker carries out what waits here, all of it in one transaction. ``member_ids`` is who
+    was in the list when it was confirmed, and emptied when that is done. What cannot be requested is counted by reason
+    in ``refusals``, with the first who cannot: ``{reason: {"count": n, "first": [member ids]}}``.
+    """
+
+    class State(models.TextChoices):
+        WAITING = "WAITING", _("in corso")
+        DONE = "DONE", _("fatta")
+        FAILED = "FAILED", _("non riuscita")
+        CANCELLED = "CANCELLED", _("annullata prima di cominciare")
+
+    # From the page that asked: a second click finds the batch of the first.
+    key = models.UUIDField(default=uuid.uuid4, editable=False)
+    ordine = models.ForeignKey(Ordine, models.PROTECT, related_name="+", verbose_name=_("Ordine"))
+    domain = models.ForeignKey(PecDomain, models.PROTECT, related_name="+", verbose_name=_("dominio"))
+    # Whoever asked, as the log knows them: ``audit.actors.Actor``.
+    actor = models.JSONField(_("chi"))
+    asked_at = models.DateTimeField(_("quando"), db_default=Now())
+    asked = models.CharField(_("per chi"), max_length=500)
+    member_ids = ArrayField(models.BigIntegerField(), default=list, editable=False)
+    members = models.PositiveIntegerField(_("iscritti"), default=0)
+    state = models.CharField(_("stato"), max_length=10, choices=State, default=State.WAITING)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    made = models.PositiveIntegerField(_("richieste"), default=0)
+    refused = models.PositiveIntegerField(_("non possibili"), default=0)
+    refusals = models.JSONField(default=dict)
+    done_at = models.DateTimeField(_("fatta il"), null=True, blank=True)
+    # "Cancel what has not begun": decided once, carried out a part at a time.
+    cancel_actor = models.JSONField(null=True, blank=True)
+    cancel_reason = models.CharField(_("motivo dell'annullamento"), max_length=300, blank=True)
+    cancel_asked_at = models.DateTimeField(_("annullamento chiesto il"), null=True, blank=True)
+    cancel_done_at = models.DateTimeField(_("annullamento concluso il"), null=True, blank=True)
+    cancelled = models.PositiveIntegerField(_("annullate"), default=0)
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="ordine")
+
+    class Meta:
+        verbose_name = _("richiesta in blocco")
+        verbose_name_plural = _("richieste in blocco")
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["ordine", "key"], name="one_batch_per_click")]
+        indexes: ClassVar = [
+            models.Index(fields=["ordine", "-id"], name="batch_list"),
+            models.Index(fields=["id"], condition=Q(state="WAITING"), name="batch_waiting"),
+            models.Index(
+                fields=["id"],
+                condition=Q(cancel_asked_at__isnull=False, cancel_done_at=None),
+                name="batch_being_cancelled",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return _("Richiesta in blocco n. %(number)s") % {"number": self.pk}
+
+    @property
+    def who(self) -> str:
+        return str(self.actor["name"])
+
+    @property
+    def is_being_cancelled(self) -> bool:
+        return self.cancel_asked_at is not None and self.cancel_done_at is None
+
+
 class PecRequest(models.Model):
     """One assignment of a mailbox (casella) to a member. ``status`` is written by ``lifecycle`` and nobody else."""
 
@@ -63,6 +130,10 @@ class PecRequest(models.Model):
     needs_staff = models.BooleanField(db_default=False, editable=False)
     domain = models.ForeignKey(
         PecDomain, models.PROTECT, related_name="requests", verbose_name=_("dominio"), db_index=False
+    )
+    # Its index is ``request_batch``: of requests made one by one there is nothing in it.
+    batch = models.ForeignKey(
+        RequestBatch, models.PROTECT, related_name="requests", null=True, editable=False, db_index=False
     )
     address = models.CharField(_("indirizzo"), max_length=164, db_index=True, db_collation="C")
     recovery_email = models.CharField(_("email di recupero"), max_length=254, blank=True)
@@ -100,6 +171,12 @@ class PecRequest(models.Model):
                 fields=["closes_on"],
                 condition=Q(closes_on__isnull=False, status__in=LIVE),
                 name="request_closes_on",
+            ),
+            models.Index(
+                fields=["batch", "status", "id"],
+                include=["needs_staff"],
+                condition=Q(batch__isnull=False),
+                name="request_batch",
             ),
         ]
         permissions: ClassVar = [

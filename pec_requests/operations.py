@@ -45,6 +45,18 @@ UPDATE pec_requests_provideroperation o
 RETURNING o.id, o.claim, picked.look_first
 """
 
+# By hand: a request for many writes as many of these as of requests.
+_ENQUEUE = f"""
+INSERT INTO {ProviderOperation._meta.db_table}
+    (request_id, address, former_tax_code, kind, state, recovery_email, attempts, look_first, claimed_by, result,
+     last_error)
+SELECT request_id, address, former_tax_code, %(kind)s, %(state)s, %(recovery_email)s, 0, FALSE, '', '', ''
+FROM unnest(%(requests)s::bigint[], %(addresses)s::text[], %(former_tax_codes)s::text[]) WITH ORDINALITY
+    AS asked(request_id, address, former_tax_code, place)
+ORDER BY place
+ON CONFLICT DO NOTHING
+"""  # noqa: S608  (names of our own)
+
 
 @dataclass(frozen=True)
 class Claim:
@@ -71,21 +83,30 @@ def enqueue(
     An operation of this kind that is still unsettled for a request stands for the new one. ``former_tax_codes`` are by
     request: under which other code the provider may know the holder.
     """
-    former = former_tax_codes or {}
-    ProviderOperation.objects.bulk_create(
-        [
-            ProviderOperation(
-                request=r,
-                address=r.address,
-                kind=kind,
-                recovery_email=recovery_email,
-                former_tax_code=former.get(r.pk, ""),
-            )
-            for r in requests
-        ],
-        batch_size=1000,
-        ignore_conflicts=True,
-    )
+    asked = {r.pk: r.address for r in requests}
+    enqueue_for(asked, kind, recovery_email=recovery_email, former_tax_codes=former_tax_codes)
+
+
+def enqueue_for(
+    addresses: Mapping[int, str],
+    kind: Kind,
+    *,
+    recovery_email: str = "",
+    former_tax_codes: Mapping[int, str] | None = None,
+) -> None:
+    """The same for requests by primary key, each with its address."""
+    if addresses:
+        former = former_tax_codes or {}
+        values: dict[str, Any] = {
+            "kind": kind,
+            "state": State.WAITING,
+            "recovery_email": recovery_email,
+            "requests": list(addresses),
+            "addresses": list(addresses.values()),
+            "former_tax_codes": [former.get(pk, "") for pk in addresses],
+        }
+        with connection.cursor() as cursor:
+            cursor.execute(_ENQUEUE, values)
     wake(WORKER_TASK)
 
 
@@ -106,6 +127,17 @@ def withdraw(requests: Iterable[PecRequest]) -> set[int]:
     maybe_known = set(unsettled.filter(Q(attempts__gt=0) | Q(look_first=True)).values_list("request_id", flat=True))
     unsettled.exclude(state=State.RUNNING).update(state=State.WITHDRAWN, finished_at=Now())
     return maybe_known
+
+
+def hold_untried(request_ids: Iterable[int]) -> set[int]:
+    """Keep creations that nobody has tried from being claimed until the end of the transaction; whose they are."""
+    creations = ProviderOperation.objects.select_for_update(of=("self",), skip_locked=True).filter(untried_creation())
+    return set(creations.filter(request__in=list(request_ids)).order_by("pk").values_list("request_id", flat=True))
+
+
+def untried_creation() -> Q:
+    """Of a creation like this the provider certainly knows nothing."""
+    return Q(kind=Kind.CREATE, state=State.WAITING, attempts=0, look_first=False)
 
 
 def withdraw_closings(addresses: Iterable[str]) -> None:

@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from pec_requests import engine, notices, reconcile, register
+from pec_requests import batches, engine, notices, reconcile, register
 
 logger = structlog.get_logger(__name__)
 
@@ -24,6 +24,12 @@ def write_mails() -> None:
 def follow_register() -> None:
     """See what imports and corrections changed for live requests."""
     register.follow()
+
+
+@shared_task
+def carry_out_batches() -> None:
+    """Make, or cancel, the requests that somebody asked for in bulk."""
+    batches.carry_out_waiting()
 
 
 @shared_task

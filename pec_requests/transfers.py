@@ -42,7 +42,7 @@ def hand_over(member_id: int, to: Ordine, actor: Actor) -> bool:
 def check(member: Member, to: Ordine) -> None:
     """Raise ``CorrectionRefused`` where that Ordine could not keep the member's casella."""
     request = live_request(member)
-    if request and not domains_for(to.pk).filter(pk=request.domain_id).exists():
+    if request and not domains_for([to.pk]).filter(pk=request.domain_id).exists():
         raise CorrectionRefused(
             _(
                 "%(ordine)s non aderisce alla convenzione per il dominio %(domain)s: la casella %(address)s non si può "

@@ -5,6 +5,7 @@ Built from the URL resolver: a new page without a row fails. After every request
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,8 +18,8 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_scopes import scopes_disabled
 
 from members.models import ImportRun, Member, Ordine, StaffRole, User
-from pec_requests import health, lifecycle
-from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange
+from pec_requests import batches, health
+from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange, RequestBatch
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff
 from tests.pec_requests.conftest import STAFF
 
@@ -110,6 +111,13 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:pec_requests_pecrequest_change": OFFICE_HERE_OR_GONE,
     "admin:pec_requests_pecrequest_history": OFFICE_HERE_OR_GONE,
     "admin:pec_requests_pecrequest_delete": NOBODY,
+    "admin:pec_requests_requestbatch_standing": OFFICE_HERE,
+    "admin:pec_requests_requestbatch_cancel": OFFICE_HERE,
+    "admin:pec_requests_requestbatch_changelist": OFFICE,
+    "admin:pec_requests_requestbatch_add": NOBODY,
+    "admin:pec_requests_requestbatch_change": OFFICE_HERE_OR_GONE,
+    "admin:pec_requests_requestbatch_history": OFFICE_HERE_OR_GONE,
+    "admin:pec_requests_requestbatch_delete": NOBODY,
     "admin:pec_requests_provideroperation_retry": OFFICE_HERE,
     "admin:pec_requests_provideroperation_retry_all": OFFICE,
     "admin:pec_requests_provideroperation_drop": OFFICE_HERE,
@@ -165,7 +173,9 @@ WORDS = {
 }
 
 
-KEPT = (Member, ImportRun, PecRequest, ProviderOperation, RecoveryEmailChange, StaffRole, Ordine)
+# Pages about one row.
+ON_ONE = ("_change", "_history", "_delete", "_retry", "_drop", "_standing", "_cancel")
+KEPT = (Member, ImportRun, RequestBatch, PecRequest, ProviderOperation, RecoveryEmailChange, StaffRole, Ordine)
 STATE = "SELECT " + ", ".join(
     f"(SELECT string_agg(t::text, ' ' ORDER BY t.id) FROM {model._meta.db_table} t)" for model in KEPT
 )
@@ -180,7 +190,9 @@ class World:
             here: Ordine = self.owner.ordine
             elsewhere: Ordine = OrdineFactory()
             domain = PecDomain.objects.get(name="tsrm.org")
-            self.pec = lifecycle.request_pec([self.owner.pk], domain, STAFF).created[0]
+            asked = {here.pk: [self.owner.pk]}
+            batches.carry_out(batches.order(asked, domain, STAFF, asked="tutti", key=uuid.uuid4())[0].pk)
+            self.pec = PecRequest.objects.get()
             health.current()  # its row, which other tests may have emptied
             self.operation = self.pec.operations.get()
             self.difference = Difference.objects.create(
@@ -215,7 +227,7 @@ class World:
                 return [self.run.pk]
             case _ if "member_" in name and not name.endswith(("changelist", "add", "request_pec")):
                 return [self.owner.pk]
-            case _ if name.count("_") > 1 and name.endswith(("_change", "_history", "_delete", "_retry", "_drop")):
+            case _ if name.count("_") > 1 and name.endswith(ON_ONE):
                 return [self._pk(name)]
         return []
 

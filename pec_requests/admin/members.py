@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.contrib import admin, messages
@@ -14,7 +17,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext
+from django.utils.translation import gettext_lazy
 from django_scopes import scopes_disabled
 
 from audit.actors import Actor
@@ -24,28 +27,43 @@ from members.keyset import Condition, Position, Source
 from members.lists import ListFilter, by_term
 from members.models import Member
 from members.table_files import Row
-from pec_requests import eligibility, lifecycle
+from pec_requests import batches, eligibility, lifecycle, previewing
 from pec_requests.admin.corrections import CorrectingAdmin
 from pec_requests.admin.mailboxes import word_conditions
 from pec_requests.admin.requests import status_badge
-from pec_requests.models import PecDomain, PecRequest, ProviderOperation
+from pec_requests.models import PecDomain, PecRequest, ProviderOperation, RequestBatch
 from pec_requests.states import LIVE
 
 REQUEST = "pec_requests.request_pec"
-# How many of the members who cannot have a PEC are named on the page that asks.
-NAMED = 100
+# So many requests are made while the browser waits; more are a worker's.
+AT_ONCE = 300
+_LONGEST_ID = 18
 
 
-class DomainForm(forms.Form):
-    """In which domain of the convention."""
+class RequestForm(forms.Form):
+    """In which domain of the convention, and which page asked: once, however often its button is pressed."""
 
     domain = forms.ModelChoiceField(PecDomain.objects.none(), label=gettext_lazy("Dominio"), empty_label=None)
+    key = forms.UUIDField(required=False)
 
-    def __init__(self, *args: Any, members: QuerySet[Member], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, ordine_ids: Iterable[int], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         field = self.fields["domain"]
         assert isinstance(field, forms.ModelChoiceField)  # noqa: S101  (tells the type checker)
-        field.queryset = PecDomain.objects.filter(ordini__in=members.order_by().values("ordine")).distinct()
+        field.queryset = eligibility.domains_for(ordine_ids)
+
+
+@dataclass
+class Chosen:
+    """Members by Ordine, how they were chosen, in words, and what says so in a form."""
+
+    members: dict[int, list[int]]
+    words: str
+    fields: dict[str, list[str]]
+
+    @property
+    def ids(self) -> list[int]:
+        return [pk for ids in self.members.values() for pk in ids]
 
 
 class PecFilter(ListFilter):
@@ -130,9 +148,12 @@ class MemberWithPecAdmin(CorrectingAdmin):
     @admin.action(description=gettext_lazy("Richiedi PEC per gli iscritti selezionati"), permissions=["request"])
     def request_for_selected(self, request: HttpRequest, queryset: QuerySet[Member]) -> HttpResponse:
         """The selection goes on to the page that asks: who is ticked one by one, the whole list as what asks for it."""
+        asked = QueryDict(mutable=True)
         if request.POST.get("select_across") == "1":
-            return self._ask(request, queryset, {"lista": [request.GET.urlencode()]})
-        return self._ask(request, queryset, {"ids": [str(pk) for pk in queryset.values_list("pk", flat=True)]})
+            asked["lista"] = request.GET.urlencode()
+        else:
+            asked.setlist("ids", [str(pk) for pk in queryset.values_list("pk", flat=True)])
+        return self._ask(request, self._chosen(request, asked), asked)
 
     def has_request_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm(REQUEST))
@@ -149,54 +170,75 @@ class MemberWithPecAdmin(CorrectingAdmin):
         """
         require_permission(request, REQUEST)
         asked = request.POST if request.method == "POST" else request.GET
-        members, hidden = self._chosen(request, asked)
+        if ordered := self._ordered_before(asked):
+            return ordered
+        chosen = self._chosen(request, asked)
         if request.method == "POST":
-            form = DomainForm(request.POST, members=members)
+            form = RequestForm(request.POST, ordine_ids=chosen.members)
             if form.is_valid():
-                return self._request(request, members, form.cleaned_data["domain"])
-        return self._ask(request, members, hidden)
+                return self._request(request, chosen, form.cleaned_data["domain"], form.cleaned_data["key"])
+        return self._ask(request, chosen, asked)
 
-    def _chosen(self, request: HttpRequest, asked: QueryDict) -> tuple[QuerySet[Member], dict[str, list[str]]]:
-        """The members, and what names them in the form."""
+    def _chosen(self, request: HttpRequest, asked: QueryDict) -> Chosen:
         if "tutti" in asked:
-            return eligibility.without_pec(), {"tutti": ["1"]}
+            return Chosen(_by_ordine(eligibility.without_pec()), _("tutti gli iscritti senza PEC"), {"tutti": ["1"]})
         if "lista" in asked:
             query = str(asked["lista"])
-            return self.listed(request, query), {"lista": [query]}
-        ids = [pk for pk in asked.getlist("ids") if pk.isascii() and pk.isdecimal()]
-        return self.get_queryset(request).filter(pk__in=ids), {"ids": ids}
+            words = self.in_words(request, query) or _("tutti gli iscritti")
+            return Chosen(_by_ordine(self.listed(request, query)), words, {"lista": [query]})
+        ids = [pk for pk in asked.getlist("ids") if pk.isascii() and pk.isdecimal() and len(pk) <= _LONGEST_ID]
+        members = _by_ordine(self.get_queryset(request).filter(pk__in=ids))
+        return Chosen(members, _("iscritti scelti uno per uno"), {"ids": ids})
 
-    def _request(self, request: HttpRequest, members: QuerySet[Member], domain: PecDomain) -> HttpResponse:
-        outcome = lifecycle.request_pec(members.values_list("pk", flat=True), domain, Actor.of(request))
-        if outcome.created:
-            count = len(outcome.created)
-            sentence = ngettext("Richiesta %(count)s casella.", "Richieste %(count)s caselle.", count)
-            messages.success(request, sentence % {"count": count})
-        for member, why in outcome.refused[:NAMED]:
+    def _request(self, request: HttpRequest, chosen: Chosen, domain: PecDomain, key: uuid.UUID | None) -> HttpResponse:
+        """For one at once; for some at once, too, but kept together; for many by a worker."""
+        actor, ids = Actor.of(request), chosen.ids
+        if len(ids) < 2:
+            return self._request_one(request, ids, domain, actor)
+        orders = batches.order(chosen.members, domain, actor, asked=chosen.words, key=key or uuid.uuid4())
+        if len(ids) <= AT_ONCE:
+            for batch in orders:
+                batches.carry_out(batch.pk)
+        return _shown(orders)
+
+    def _ordered_before(self, asked: QueryDict) -> HttpResponse | None:
+        """The second click: by now the list that was asked for may be another, even an empty one."""
+        try:
+            orders = batches.ordered(uuid.UUID(asked.get("key", "")))
+        except ValueError:
+            return None
+        return _shown(orders) if orders else None
+
+    def _request_one(self, request: HttpRequest, ids: list[int], domain: PecDomain, actor: Actor) -> HttpResponse:
+        outcome = lifecycle.request_pec(ids, domain, actor)
+        for member, why in outcome.refused:
             messages.warning(request, f"{member}: {why}")
-        if not outcome.created and not outcome.refused:
+        if outcome.made:
+            messages.success(request, _("Richiesta 1 casella."))
+            return redirect("admin:pec_requests_pecrequest_change", outcome.made[0])
+        if not ids:
             messages.info(request, _("Nessun iscritto a cui richiedere una PEC."))
-        if len(outcome.created) == 1:
-            return redirect("admin:pec_requests_pecrequest_change", outcome.created[0].pk)
         return redirect("admin:pec_requests_pecrequest_changelist")
 
-    def _ask(self, request: HttpRequest, members: QuerySet[Member], hidden: dict[str, list[str]]) -> HttpResponse:
-        people = list(members.select_related("ordine").order_by("search_key", "id"))
-        form = DomainForm(request.POST if "domain" in request.POST else None, members=members)
-        domain = form.fields["domain"].queryset.first()  # type: ignore[attr-defined]
-        refused = eligibility.refusals(people, domain) if domain else {}
+    def _ask(self, request: HttpRequest, chosen: Chosen, asked: QueryDict) -> HttpResponse:
+        domains = list(eligibility.domains_for(chosen.members))
+        domain = next((d for d in domains if str(d.pk) == asked.get("domain")), domains[0] if domains else None)
+        url = reverse("admin:members_member_request_pec")
         context = {
             **self.admin_site.each_context(request),
             "title": _("Richiedi PEC"),
             "opts": self.opts,
-            "form": form,
-            "able": [m for m in people if m.pk not in refused] if domain else [],
-            "hidden": hidden,
-            "refused": [(m, refused[m.pk]) for m in people if m.pk in refused][:NAMED],
-            "refused_count": len(refused),
-            "no_domain": domain is None,
+            "url": url,
+            "words": chosen.words,
+            "form": RequestForm(initial={"domain": domain}, ordine_ids=chosen.members),
+            "hidden": {**chosen.fields, "key": [uuid.uuid4()]},
+            "preview": previewing.preview(chosen.ids, domain) if domain else None,
+            "other_domains": [
+                (d, f"{url}?{urlencode({**chosen.fields, 'domain': d.pk}, doseq=True)}") for d in domains if d != domain
+            ],
+            "no_convention": bool(chosen.members) and not domains,
+            "at_once": len(chosen.ids) <= AT_ONCE,
             "back": reverse("admin:members_member_changelist"),
-            "named": NAMED,
         }
         return TemplateResponse(request, "admin/members/member/request_pec.html", context)
 
@@ -209,3 +251,16 @@ class MemberWithPecAdmin(CorrectingAdmin):
             context |= {"pec_requests": requests, "may_request": self.has_request_permission(request)}
             context["has_live"] = any(r.is_live for r in requests)
         return super().render_change_form(request, context, *args, **kwargs)
+
+
+def _by_ordine(members: QuerySet[Member]) -> dict[int, list[int]]:
+    found: dict[int, list[int]] = {}
+    for ordine_id, pk in members.order_by().values_list("ordine_id", "pk"):
+        found.setdefault(ordine_id, []).append(pk)
+    return found
+
+
+def _shown(orders: Sequence[RequestBatch]) -> HttpResponse:
+    if len(orders) == 1:
+        return redirect("admin:pec_requests_requestbatch_change", orders[0].pk)
+    return redirect("admin:pec_requests_requestbatch_changelist")

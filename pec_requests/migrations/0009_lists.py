@@ -112,7 +112,8 @@ END $$;
 
 CREATE FUNCTION pec_requests_list_request() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'INSERT' THEN
+    -- A request may come to belong to another record, when two are merged.
+    IF TG_OP = 'INSERT' OR NEW.member_id IS DISTINCT FROM OLD.member_id THEN
         SELECT ordine_id, search_key INTO NEW.ordine_id, NEW.sort FROM members_member WHERE id = NEW.member_id;
         IF NOT FOUND THEN
             -- The foreign key will say so.
@@ -125,7 +126,7 @@ BEGIN
 END $$;
 
 CREATE FUNCTION pec_requests_list_requests() RETURNS trigger LANGUAGE plpgsql AS $$
-DECLARE ended bigint[];
+DECLARE touched bigint[];
 BEGIN
     IF TG_OP = 'INSERT' THEN
         DELETE FROM members_term t USING new_rows n JOIN members_member m ON m.id = n.member_id
@@ -133,12 +134,16 @@ BEGIN
            AND (t.ordine_id, t.term, t.sort, t.member_id) = (m.ordine_id, '=pec SENZA', m.search_key, m.id);
         RETURN NULL;
     END IF;
-    SELECT array_agg(n.member_id) INTO ended FROM old_rows o JOIN new_rows n USING (id)
-     WHERE o.status <> n.status AND n.status IN ('ANNULLATO', 'RIFIUTATO', 'CESSATO');
-    IF ended IS NOT NULL THEN
+    SELECT array_agg(DISTINCT member_id) INTO touched FROM (
+        SELECT n.member_id FROM old_rows o JOIN new_rows n USING (id)
+         WHERE o.status <> n.status AND n.status IN ('ANNULLATO', 'RIFIUTATO', 'CESSATO')
+         UNION ALL
+        SELECT unnest(ARRAY[o.member_id, n.member_id]) FROM old_rows o JOIN new_rows n USING (id)
+         WHERE o.member_id <> n.member_id) AS changed;
+    IF touched IS NOT NULL THEN
         -- ``lifecycle`` has them locked already, before the requests; nobody else should come this way.
-        PERFORM FROM members_member WHERE id = ANY (ended) ORDER BY id FOR NO KEY UPDATE;
-        PERFORM pec_requests_list_lacking(ended);
+        PERFORM FROM members_member WHERE id = ANY (touched) ORDER BY id FOR NO KEY UPDATE;
+        PERFORM pec_requests_list_lacking(touched);
     END IF;
     RETURN NULL;
 END $$;
@@ -174,8 +179,8 @@ CREATE TRIGGER pec_requests_list_update AFTER UPDATE ON members_enrolment
     FOR EACH STATEMENT EXECUTE FUNCTION pec_requests_list_enrolments();
 CREATE TRIGGER pec_requests_list_delete AFTER DELETE ON members_enrolment
     REFERENCING OLD TABLE AS old_rows FOR EACH STATEMENT EXECUTE FUNCTION pec_requests_list_enrolments();
-CREATE TRIGGER pec_requests_list_row BEFORE INSERT OR UPDATE OF status, recovery_email ON pec_requests_pecrequest
-    FOR EACH ROW EXECUTE FUNCTION pec_requests_list_request();
+CREATE TRIGGER pec_requests_list_row BEFORE INSERT OR UPDATE OF member_id, status, recovery_email
+    ON pec_requests_pecrequest FOR EACH ROW EXECUTE FUNCTION pec_requests_list_request();
 CREATE TRIGGER pec_requests_list_insert AFTER INSERT ON pec_requests_pecrequest
     REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION pec_requests_list_requests();
 CREATE TRIGGER pec_requests_list_update AFTER UPDATE ON pec_requests_pecrequest

@@ -37,6 +37,8 @@ class Known:
                 return self._row(OFFICE, "pec_requests/provideroperation")
             case "ordine" | "albo" | "user":
                 return self._row(FEDERATION, f"members/{kind}")
+            case "requestbatch":
+                return self._row(OFFICE, "pec_requests/requestbatch")
             case "pecdomain" | "providerhealth":
                 return self._row(FEDERATION, f"pec_requests/{kind}")
             case "invitation":

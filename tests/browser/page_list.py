@@ -104,6 +104,9 @@ _OFFICE: dict[str, list[Visit]] = {
         Visit(OFFICE, "request:SOSPESO/resume"),
         Visit(OFFICE, "request:ATTIVO/nothing", 404),
     ],
+    "pec_requests_requestbatch_changelist": _by_each(OFFICE),
+    "pec_requests_requestbatch_change": [Visit(OFFICE, "requestbatch")],
+    "pec_requests_requestbatch_cancel": [Visit(OFFICE, "requestbatch")],
     "pec_requests_provideroperation_changelist": _by_each(OFFICE),
     "pec_requests_provideroperation_change": [Visit(OFFICE, "operation")],
     "pec_requests_provideroperation_retry": [Visit(OFFICE, "operation")],
@@ -131,6 +134,7 @@ NO_PAGES = {
     "readyz": "for machines",
     "metrics": "for machines",
     "pec_requests:status": "a part of pec_requests:list, asked for by it",
+    "admin:pec_requests_requestbatch_standing": "a part of admin:pec_requests_requestbatch_change, asked for by it",
     "pec_requests:panel-status": "a part of pec_requests:panel, asked for by it",
     "pec_requests:drop-recovery": "a button of the panel, and no page",
     "mfa_authenticate": "only between password and second factor: in the walk of the second factor",
@@ -152,14 +156,14 @@ NO_PAGES = {
         for model in (
             *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
             *("pec_requests_provideroperation", "pec_requests_providerhealth", "pec_requests_difference"),
-            "members_importrun",
+            *("members_importrun", "pec_requests_requestbatch"),
         )
     },
     **{
         f"admin:{model}_add": _NOBODY_MAY
         for model in (
             *("pec_requests_pecrequest", "pec_requests_provideroperation"),
-            *("pec_requests_providerhealth", "pec_requests_difference"),
+            *("pec_requests_providerhealth", "pec_requests_difference", "pec_requests_requestbatch"),
         )
     },
     "admin:pec_requests_difference_change": "the list says all there is to say: no link leads there",
@@ -168,7 +172,7 @@ NO_PAGES = {
         f"admin:{model}_history": "the page of admin:members_member_history, with other lines"
         for model in (
             *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
-            *("pec_requests_provideroperation", "members_importrun"),
+            *("pec_requests_provideroperation", "members_importrun", "pec_requests_requestbatch"),
         )
     },
     "admin:pec_requests_providerhealth_history": "one row, that the system writes: no button leads there",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django_scopes import scopes_disabled
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,28 +114,65 @@ def test_two_staff_ask_for_two_homonyms_at_once() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_the_lock_two_homonyms_would_collide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The race is real: with the lock on the domain taken away, and both at the same point, one of two fails."""
-    one = MemberFactory()
-    two = MemberFactory(ordine=one.ordine)
+@pytest.mark.parametrize("locked", [True, False])
+def test_two_ordini_ask_for_homonyms_while_neither_has_finished(monkeypatch: pytest.MonkeyPatch, locked: bool) -> None:
+    """The race is real: with the lock on the domain taken away the second has the same address in mind, and fails."""
+    one, two = MemberFactory(), MemberFactory()
+    assert one.ordine_id != two.ordine_id
     domain = PecDomain.objects.get(name="tsrm.org")
-    both_have_looked = threading.Barrier(2)
-    looked = addresses._taken
+    if not locked:
+        monkeypatch.setattr(addresses, "lock", lambda domain: None)
+    errors: list[list[Exception]] = []
+    with transaction.atomic():
+        lifecycle.request_pec([one.pk], domain, STAFF)
+        second = threading.Thread(
+            target=lambda: errors.append(in_threads(lambda: lifecycle.request_pec([two.pk], domain, STAFF)))
+        )
+        second.start()
+        until(lambda: waiting_for_locks() == 1)
+    second.join(30)
+    assert [[type(error) for error in some] for some in errors] == [[] if locked else [IntegrityError]]
+    found = set(ReservedAddress.objects.values_list("address", flat=True))
+    assert found == {"mario.rossi@tsrm.org", "mario.rossi2@tsrm.org"} if locked else {"mario.rossi@tsrm.org"}
 
-    def look_and_wait(*args: Any) -> Any:
-        found = looked(*args)
-        both_have_looked.wait(10)
-        return found
 
-    monkeypatch.setattr(addresses, "_taken", look_and_wait)
-    monkeypatch.setattr(PecDomain.objects, "select_for_update", lambda **_kwargs: PecDomain.objects.all())
+def waiting_for_locks() -> int:
+    """How many sessions of this database wait for what another has locked."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_clear_snapshot()")
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+        )
+        return int(cursor.fetchone()[0])
 
-    def reserve(member: Member) -> None:
-        with transaction.atomic():
-            addresses.reserve([member], domain)
 
-    assert len(in_threads(lambda: reserve(one), lambda: reserve(two))) == 1
-    assert ReservedAddress.objects.count() == 1
+def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait for a condition, not for a time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it never came true"
+        time.sleep(0.02)
+
+
+@pytest.mark.django_db
+def test_numbers_go_on_from_one_part_of_a_large_set_to_the_next(
+    member: Member, domain: PecDomain, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lowest that are free, whoever has the others: gaps are filled, the old holder comes back to the old one."""
+    monkeypatch.setattr(lifecycle, "_SOME", 2)
+    people = [member, *(MemberFactory(ordine=member.ordine) for _n in range(5))]
+    ReservedAddress.objects.create(address="mario.rossi3@tsrm.org", member=people[4])
+    ReservedAddress.objects.create(address="mario.rossi@tsrm.org", member=None)
+    created = lifecycle.request_pec([m.pk for m in reversed(people)], domain, STAFF).created
+    assert [r.address.removesuffix("@tsrm.org").removeprefix("mario.rossi") for r in created] == [
+        "2",
+        "4",
+        "5",
+        "6",
+        "3",
+        "7",
+    ]
+    assert [r.member_id for r in created] == [m.pk for m in people]
 
 
 @pytest.mark.django_db(transaction=True)

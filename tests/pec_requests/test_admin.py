@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from audit.models import LogEntry
 from members.models import Member, StaffRole
-from pec_requests import lifecycle
+from pec_requests import batches, lifecycle
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
 from pec_requests.states import Kind
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff, tax_code
@@ -85,7 +86,7 @@ def test_requesting_for_all_without_leaves_out_who_has_or_cannot(
     MemberFactory()  # of another Ordine
     url = reverse("admin:members_member_request_pec")
     page = text(office.get(url, {"tutti": "1"}))
-    assert "Verdi Mario: Il codice fiscale non corrisponde" in page
+    assert page.index("Il codice fiscale non corrisponde") < page.index("Verdi Mario")
     office.post(url, {"tutti": "1", "domain": domain.pk})
     assert [r.member_id for r in PecRequest.objects.all()] == [member.pk]
 
@@ -127,11 +128,15 @@ def test_an_act_that_is_not_possible_any_more_says_so(office: Client, pec: PecRe
 @pytest.mark.parametrize("method", ["get", "post"])
 def test_another_ordine_answers_like_one_that_never_was(office: Client, elsewhere: PecRequest, method: str) -> None:
     operation = elsewhere.operations.get()
+    ordine = elsewhere.member.ordine
+    batch = batches.order({ordine.pk: []}, elsewhere.domain, STAFF, asked="tutti", key=uuid.uuid4())[0].pk
     before = list(PecRequest.objects.values_list()), list(ProviderOperation.objects.values_list())
     for name, args in [
         ("admin:pec_requests_pecrequest_act", [elsewhere.pk, "cancel"]),
         ("admin:pec_requests_provideroperation_retry", [operation.pk]),
         ("admin:pec_requests_provideroperation_drop", [operation.pk]),
+        ("admin:pec_requests_requestbatch_standing", [batch]),
+        ("admin:pec_requests_requestbatch_cancel", [batch]),
         ("admin:members_member_invite", [elsewhere.member_id]),
         ("admin:members_member_code", [elsewhere.member_id]),
     ]:
@@ -139,6 +144,7 @@ def test_another_ordine_answers_like_one_that_never_was(office: Client, elsewher
     for name, pk in [
         ("admin:pec_requests_pecrequest_change", elsewhere.pk),
         ("admin:members_member_change", elsewhere.member_id),
+        ("admin:pec_requests_requestbatch_change", batch),
         ("admin:pec_requests_provideroperation_change", operation.pk),
     ]:
         there, nowhere = (getattr(office, method)(reverse(name, args=[n]), follow=True) for n in (pk, 999_999))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -19,7 +20,7 @@ from audit.actors import Actor
 from audit.models import LogEntry
 from members.importing import import_albo
 from members.models import Member, Ordine, StaffRole, User
-from pec_requests import eligibility, engine, lifecycle
+from pec_requests import batches, eligibility, engine, lifecycle
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
 from pec_requests.states import IllegalMove, Status
 
@@ -154,7 +155,10 @@ def arrange() -> None:
         give_account(member, f"demo-{number}")
     requested = [waiting, *chosen]
     newly = [m.pk for m in requested if not m.pec_requests.exists()]
-    lifecycle.request_pec(newly, PecDomain.objects.get(name="tsrm.org"), DEMO)
+    if newly:
+        domain, asked = PecDomain.objects.get(name="tsrm.org"), _("iscritti scelti uno per uno")
+        (batch,) = batches.order({idle.ordine_id: newly}, domain, DEMO, asked=asked, key=uuid.uuid4())
+        batches.carry_out(batch.pk)
     engine.run()
     for step in range(max(map(len, WAY_TO.values()))):
         for member, acts in zip(chosen, WAY_TO.values(), strict=True):

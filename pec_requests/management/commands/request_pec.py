@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -34,19 +35,19 @@ class Command(BaseCommand):
         with scope(ordine=ordine.pk):
             ids = self._members(options["cf"])
             outcome = lifecycle.request_pec(ids, domain, Actor.process("request_pec"))
-        for pec in outcome.created:
-            self.stdout.write(f"{pec.address}\t{pec.member}")
-        for member, why in outcome.refused:
+            for pec in outcome.created.iterator():
+                self.stdout.write(f"{pec.address}\t{pec.member}")
+            refused = outcome.refused
+        for member, why in refused:
             self.stderr.write(f"{member}: {why}")
         self.stderr.write(
-            _("Richieste: %(made)s. Non possibili: %(refused)s.")
-            % {"made": len(outcome.created), "refused": len(outcome.refused)}
+            _("Richieste: %(made)s. Non possibili: %(refused)s.") % {"made": len(outcome.made), "refused": len(refused)}
         )
 
-    def _members(self, codes: list[str] | None) -> list[int]:
+    def _members(self, codes: list[str] | None) -> Iterable[int]:
         """The ids asked for; a codice fiscale that is not of this Ordine stops everything before anything is done."""
         if codes is None:
-            return list(eligibility.without_pec().values_list("pk", flat=True))
+            return eligibility.without_pec().order_by().values_list("pk", flat=True)
         wanted = {tax_codes.normalise(code) for code in codes}
         found = dict(Member.objects.filter(tax_code__in=wanted).values_list("tax_code", "pk"))
         if missing := wanted - found.keys():
