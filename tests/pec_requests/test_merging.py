@@ -74,7 +74,7 @@ def test_all_that_hung_on_the_other_is_the_persons(member: Member, twin: Member,
     assert merging.merged_into(twin.pk) == member.pk
     told = {e.action for e in history.entries(member.pk)}
     assert {"pec.request", "pec.cancel", history.MERGED} <= told
-    assert lifecycle.request_pec([member.pk], domain, STAFF).created == []
+    assert not lifecycle.request_pec([member.pk], domain, STAFF).created
 
 
 def test_a_record_that_was_merged_twice_over_is_read_to_its_beginning(member: Member, twin: Member) -> None:
