@@ -28,6 +28,8 @@ demo: .venv/.demo
 # Three workers, since each waits for the provider, the worker or Chromium some of the time.
 test: export VAR := var/test
 test: export EMBEDDED_FSYNC := 0
+# Each of the many processes would compile everything anew where the environment forbids to keep it.
+test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.dev
 	@$(PY) -m tests.chromium
 	@exec $(PY) -m pytest -n 3 $(ARGS)
