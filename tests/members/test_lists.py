@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django_scopes import scopes_disabled
 
-from members import lists
+from members import albi, lists
 from members.models import Albo, Enrolment, Member, Ordine, Term
 from members.names import search_key
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff, tax_code
@@ -21,6 +21,7 @@ URL = "/admin/members/member/"
 
 @pytest.fixture
 def ordine(db: None) -> Ordine:
+    albi.install()  # transactional tests empty their list
     return OrdineFactory(provinces=["AN", "MC"])
 
 
