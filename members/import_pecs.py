@@ -99,10 +99,10 @@ _WRITE = f"""
 UPDATE {_MEMBER} m SET own_pec = p.becomes
 FROM import_pec p WHERE p.member_id = m.id AND p.becomes IS NOT NULL AND m.own_pec = p.own_pec
 """  # noqa: S608  (names of our own)
-_LOG = """
-SELECT member_id AS object_id, member_id AS person, jsonb_build_object('fields', %(field)s::text) AS detail
-FROM import_pec WHERE becomes IS NOT NULL
-"""
+_LOG = f"""
+SELECT m.id AS object_id, m.id AS person, jsonb_build_object('fields', %(field)s::text) AS detail
+FROM import_pec p JOIN {_MEMBER} m ON m.id = p.member_id AND m.own_pec = p.becomes
+"""  # noqa: S608  (names of our own)
 
 
 def recognise(table: Table) -> tuple[bool, Table]:

@@ -35,8 +35,11 @@ MAX_LINES = 1_000_000
 # Any fixed number: with the Ordine's primary key it names the lock of its imports.
 _IMPORT_LOCK = 7_316_002
 _ATTEMPTS = 3
-# Sorts and joins of the whole file, in one session; and no compiling, which pays only for what runs much longer.
-_SETTINGS = "SET LOCAL work_mem = '64MB'; SET LOCAL jit = off"
+# Sorts and joins of the whole file, in one session; and no compiling, which pays only for what runs much longer. A
+# statement whose process has died must not go on for minutes, with its locks.
+_SETTINGS = """
+SET LOCAL work_mem = '64MB'; SET LOCAL jit = off; SET LOCAL client_connection_check_interval = '5s'
+"""
 _Line = TypeVar("_Line")
 
 

@@ -6,6 +6,8 @@ import re
 import zipfile
 from collections.abc import Generator
 from datetime import date, datetime
+from functools import partial
+from itertools import chain
 from typing import Any, BinaryIO
 
 from django.utils.translation import gettext as _
@@ -16,11 +18,13 @@ from members.table_errors import Cell, UnreadableFile
 MAX_BYTES = 60 * 2**20
 # The library keeps a sheet as a full rectangle, some 32 bytes a cell, however few of its cells are filled.
 MAX_CELLS = 4_000_000
+MAX_ROWS = 2**20  # of a spreadsheet, with cells or without
 _MAX_UNPACKED = 300 * 2**20
 _MAX_PARTS = 2_000
 _UNKNOWN = 2**62
 _CHUNK = 2**20
-_OVERLAP = 64  # bytes kept from one chunk to the next, so that no reference is cut in two
+# A tag up to so long is not cut in two between one chunk and the next; of a longer one the end is kept.
+_TAG, _OVERLAP = 4096, 64
 _REFERENCE = re.compile(rb"""\br\s*=\s*["']([A-Z]{0,4})(\d{1,9})["']""")
 _ROW = re.compile(rb"<(?:\w+:)?row[\s/>]")
 _CELL = re.compile(rb"<(?:\w+:)?c[\s/>]")
@@ -89,10 +93,11 @@ def _measure(archive: zipfile.ZipFile, part: zipfile.ZipInfo, limit: int, too_bi
     size = 0
     extent = _Extent()
     with archive.open(part) as stream:
-        while chunk := stream.read(_CHUNK):
+        # At the end, what closes a tag that was left unfinished.
+        for chunk in chain(iter(partial(stream.read, _CHUNK), b""), [b">"]):
             size += len(chunk)
             extent.add(chunk)
-            if size > limit or extent.cells > MAX_CELLS:
+            if size > limit or extent.cells > MAX_CELLS or extent.rows > MAX_ROWS:
                 raise too_big
     return size
 
@@ -101,20 +106,27 @@ class _Extent:
     """How large the rectangle of a sheet's cells is, from its XML, whether or not cells say where they stand."""
 
     def __init__(self) -> None:
-        self._width = self._height = self._rows = self._run = 0
+        self._width = self._height = self._run = self.rows = 0
         self._tail = b""
 
     @property
     def cells(self) -> int:
-        return self._width * max(self._height, self._rows)
+        return self._width * max(self._height, self.rows)
 
     def add(self, chunk: bytes) -> None:
-        for letters, row in _REFERENCE.findall(self._tail + chunk):
+        text = self._tail + chunk
+        begun = text.rfind(b"<")
+        if begun >= 0 and b">" in text[begun:]:
+            self._tail = b""
+        elif begun >= 0 and len(text) - begun <= _TAG:
+            text, self._tail = text[:begun], text[begun:]
+        else:
+            self._tail = text[-_OVERLAP:]
+        for letters, row in _REFERENCE.findall(text):
             self._width, self._height = max(self._width, _column(letters)), max(self._height, int(row))
-        self._tail = chunk[-_OVERLAP:]
-        for index, cells in enumerate(_ROW.split(chunk)):
+        for index, cells in enumerate(_ROW.split(text)):
             if index:
-                self._rows, self._run = self._rows + 1, 0
+                self.rows, self._run = self.rows + 1, 0
             self._run += len(_CELL.findall(cells))
             self._width = max(self._width, self._run)
 

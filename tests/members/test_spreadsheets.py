@@ -158,6 +158,23 @@ def test_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
         read(workbook([["a"]]))
 
 
+def test_rows_without_end_are_refused_before_all_of_them_are_unpacked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx_files, "_CHUNK", 1000)
+    monkeypatch.setattr(xlsx_files, "MAX_ROWS", 2000)
+    with pytest.raises(UnreadableFile, match="troppo grande"):
+        read(archive(**{"xl/worksheets/sheet1.xml": b"<row>" * 100_000}))
+
+
+@pytest.mark.parametrize("chunk", range(60, 100))
+def test_the_extent_of_a_sheet_is_that_whatever_it_is_cut_into(chunk: int) -> None:
+    row = b'<row r="%d"><c r="A%d"/><c r="C%d" t="n"><v>1</v></c></row>'
+    sheet = b"".join(row % (n, n, n) for n in range(1, 50)) + b'<c  %s r="AB77"/>' % (b"x" * 5000)
+    extent = xlsx_files._Extent()
+    for start in range(0, len(sheet), chunk):
+        extent.add(sheet[start : start + chunk])
+    assert (extent.rows, extent.cells) == (49, 28 * 77)
+
+
 @pytest.mark.parametrize("path", ["niente.csv", ".", "\0", "/dev/null"])
 def test_paths_that_lead_nowhere(path: str, tmp_path: Path) -> None:
     with pytest.raises(UnreadableFile), read_table(tmp_path / path):
