@@ -14,6 +14,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from members import lists
 from members.models import Albo, Enrolment, Member, Term
 from pec_requests import attention, eligibility, lifecycle
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
@@ -158,6 +159,18 @@ def test_requests_are_found_by_member_and_state(office: Client, pec: PecRequest,
     stranger = lifecycle.request_pec([MemberFactory().pk], domain, STAFF).created[0]
     for query in ({}, {"q": "rossi"}, {"q": "mario.rossi"}, {"stato": "RICHIESTA"}, {"dominio": domain.name}):
         assert stranger.address not in found(office, REQUESTS, **query)
+
+
+def test_who_has_no_request_takes_no_place_on_a_page_of_requests(
+    office: Client, pec: PecRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists.ListAdmin, "list_per_page", 2)
+    for _n in range(4):
+        MemberFactory(ordine=pec.member.ordine, surname="Abate")
+    person = MemberFactory(ordine=pec.member.ordine, surname="Zeta")
+    other = lifecycle.request_pec([person.pk], pec.domain, STAFF).created[0]
+    assert found(office, REQUESTS, q="mario") == [pec.address, other.address]
+    assert found(office, REQUESTS, q="mario", stato="RICHIESTA") == [pec.address, other.address]
 
 
 def test_what_waits_for_staff_follows_operations_and_enrolments(office: Client, pec: PecRequest) -> None:
