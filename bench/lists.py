@@ -86,7 +86,7 @@ def look_at_all() -> dict[str, tuple[float, int]]:
 
 def _offered(client: Client, path: str, words: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """What one can ask of a list: all it has links for, searches, both together, and filters by twos."""
-    cl = client.get(path).context["cl"]
+    cl = client.get(path).context_data["cl"]
     choices = [
         [choice["query_string"].removeprefix("?") for choice in spec.choices(cl) if not choice["selected"]]
         for spec in cl.filter_specs
@@ -99,10 +99,10 @@ def _offered(client: Client, path: str, words: tuple[str, ...]) -> Iterator[tupl
     for query in (*singles, *pairs, *with_filters):
         yield query, f"{path}?{query}"
     for query in singles:
-        cl = client.get(f"{path}?{query}").context["cl"]
+        cl = client.get(f"{path}?{query}").context_data["cl"]
         links = {"last": cl.last_url, "next": cl.next_url}
         if cl.last_url:
-            links["next to last"] = client.get(path + cl.last_url).context["cl"].previous_url
+            links["next to last"] = client.get(path + cl.last_url).context_data["cl"].previous_url
         for name, url in links.items():
             if url:
                 yield f"{query} {name}", path + url

@@ -241,7 +241,7 @@ class Listing:
         params: list[Any] = [self._ordini]
         for source in sources:
             place = start if start is not None and start.rank == source.rank else None
-            checks = [self._check(c, source) for c in self._conditions if checked and self.sources is not c.sources]
+            checks = self._checks(source) if checked else []
             most = max(LOOKED_AT // max(len(self._ordini), 1), number) if checks else number
             sql, more = self._part(source, place, checks, backwards=backwards)[:most].query.sql_with_params()
             if checks:
@@ -282,10 +282,13 @@ class Listing:
         passes = ExpressionWrapper(Q(*checks), BooleanField()) if checks else Value(True)
         return rows.order_by(*order).values_list(rank_value, *keys, *blanks, F(source.pk), passes)
 
-    def _check(self, condition: Condition, source: Source) -> IsNull:
-        """Whether a row of the list that this row of the source stands for meets the condition."""
-        rows = self._model._default_manager.filter(**{source.finds: OuterRef(source.pk)}).filter(condition.q)
-        return IsNull(Subquery(rows.order_by().values("pk")[:1]), False)
+    def _checks(self, source: Source) -> list[IsNull]:
+        """Whether a row of the list that this row of the source stands for is there, and meets the other conditions."""
+        others = [condition.q for condition in self._conditions if self.sources is not condition.sources]
+        if source.finds != "pk" and not others:
+            others = [Q()]
+        rows = self._model._default_manager.filter(**{source.finds: OuterRef(source.pk)}).order_by().values("pk")
+        return [IsNull(Subquery(rows.filter(other)[:1]), False) for other in others]
 
 
 def prefixed(column: str, beginning: str) -> Q:

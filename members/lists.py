@@ -56,7 +56,9 @@ class KeysetChangeList(ChangeList):
         if not self.page.before and not self.page.after:
             self.count = Count(len(self.result_list), more=False)
         self.result_count = max(self.count.number, len(self.result_list))
-        self.show_full_result_count, self.full_result_count = False, None
+        # Beside the search box it is told how many there are only where something was asked for.
+        asked = self.query or self.has_active_filters
+        self.show_full_result_count, self.full_result_count = False, None if asked else self.result_count
         self.show_admin_actions = bool(self.result_list)
         self.can_show_all = self.multi_page = False
         self.paginator = None

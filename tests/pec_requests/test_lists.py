@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, F, OuterRef, Prefetch
 from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from members import lists
 from members.models import Albo, Enrolment, Member, Term
 from pec_requests import attention, eligibility, lifecycle
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
@@ -46,11 +47,14 @@ def in_step() -> None:
     without = {(m.ordine_id, m.search_key, m.pk) for m in eligibility.without_pec()}
     terms = Term.objects.filter(term="=pec SENZA")
     assert set(terms.values_list("ordine_id", "sort", "member_id")) == without
-    requests = PecRequest.objects.select_related("member").prefetch_related("operations")
+    assert not ProviderOperation.objects.exclude(ordine=F("request__ordine")).exists()
+    unsettled = ProviderOperation.objects.filter(state__in=ProviderOperation.UNSETTLED)
+    requests = PecRequest.objects.select_related("member").prefetch_related(
+        Prefetch("operations", queryset=unsettled, to_attr="unsettled")
+    )
     for pec in requests.annotate(member_enrolled=Exists(attention.current_enrolments(OuterRef("member")))):
         assert (pec.ordine_id, pec.sort) == (pec.member.ordine_id, pec.member.search_key)
         assert pec.needs_staff == bool(attention.sentences(pec)), (pec.status, pec.recovery_email)
-        assert {operation.ordine_id for operation in pec.operations.all()} <= {pec.ordine_id}
 
 
 def test_the_database_says_of_everybody_what_the_rules_say(member: Member, domain: PecDomain) -> None:
@@ -158,6 +162,19 @@ def test_requests_are_found_by_member_and_state(office: Client, pec: PecRequest,
     stranger = lifecycle.request_pec([MemberFactory().pk], domain, STAFF).created[0]
     for query in ({}, {"q": "rossi"}, {"q": "mario.rossi"}, {"stato": "RICHIESTA"}, {"dominio": domain.name}):
         assert stranger.address not in found(office, REQUESTS, **query)
+
+
+def test_who_has_no_request_takes_no_place_on_a_page_of_requests(
+    office: Client, pec: PecRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists.ListAdmin, "list_per_page", 2)
+    for _n in range(4):
+        MemberFactory(ordine=pec.member.ordine, surname="Abate")
+    person = MemberFactory(ordine=pec.member.ordine)
+    other = lifecycle.request_pec([person.pk], pec.domain, STAFF).created[0]
+    Member.objects.filter(pk=person.pk).update(search_key=" zeta  mario")
+    assert found(office, REQUESTS, q="mario") == [pec.address, other.address]
+    assert set(found(office, REQUESTS, q="mario", stato="RICHIESTA")) == {pec.address, other.address}
 
 
 def test_what_waits_for_staff_follows_operations_and_enrolments(office: Client, pec: PecRequest) -> None:
@@ -304,12 +321,13 @@ def test_a_page_reads_as_much_of_a_long_list_as_of_a_longer_one(
     users = [staff(member.ordine), UserFactory(is_superuser=True)]
     taken: list[dict[tuple[int, str], tuple[int, int]]] = []
     # Where there are few pages, to read them all is not wrong.
-    for number, after, tables in ((6000, 0, set()), (18_000, 6000, _LONG)):
+    for number, after, tables in ((4200, 0, set()), (8400, 4200, _LONG)):
         fill(member, number, after)
         taken.append({})
         for user in users:
             client.force_login(user)
-            taken[-1] |= {(user.pk, url): read(client, url, tables) for url in looks(member)}
+            urls = list(looks(member))[:: 3 if user.is_superuser else 1]
+            taken[-1] |= {(user.pk, url): read(client, url, tables) for url in urls}
     for look, (queries, rows) in taken[0].items():
         more_queries, more_rows = taken[1][look]
         assert queries == more_queries, look
