@@ -22,10 +22,11 @@ from audit import log
 from audit.actors import Actor
 from members import access, exporting, history
 from members.current import require_permission, staff_ordini
+from members.exports import PAGE
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
 from members.import_admin import ImportRunAdmin
-from members.keyset import Condition, Position, Source
+from members.keyset import Condition, Source
 from members.lists import ListAdmin, member_word
 from members.models import Albo, Enrolment, ImportRun, Member, Ordine, StaffRole, User
 from members.table_files import Row
@@ -88,8 +89,13 @@ class MemberAdmin(ListAdmin):
     def export_headers(self, request: HttpRequest) -> list[str]:
         return list(exporting.COLUMNS)
 
-    def export_rows(self, request: HttpRequest, changelist: Any, positions: Sequence[Position]) -> Iterator[Row]:
-        return (cells for _member, cells in exporting.lines([position.pk for position in positions]))
+    def export_rows(self, request: HttpRequest, changelist: Any) -> Iterator[Row]:
+        for positions in changelist.listing.walk(PAGE):
+            yield from self.export_lines([position.pk for position in positions])
+
+    def export_lines(self, members: Sequence[int]) -> Iterator[Row]:
+        """The lines of these members, by primary key."""
+        return (cells for _member, cells in exporting.lines(members))
 
     @admin.display(description=gettext_lazy("Iscrizioni"))
     def enrolment_numbers(self, member: Member) -> str:

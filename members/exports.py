@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import AbstractContextManager, closing
 from datetime import date, datetime
 from typing import Any
@@ -25,7 +25,6 @@ from django_scopes import get_scope, scope, scopes_disabled
 from audit import log
 from audit.actors import Actor
 from members.current import staff_ordini
-from members.keyset import Position
 from members.table_files import Cell, Row, csv_file, xlsx_file
 
 _TYPES = {
@@ -33,7 +32,7 @@ _TYPES = {
     "xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
 }
 # Rows of the list that are read together.
-_PAGE = 1000
+PAGE = 1000
 _SHEET_NAME = 25
 # Longer words with digits may be codici fiscali.
 _PLAIN = 6
@@ -47,6 +46,7 @@ SET LOCAL idle_in_transaction_session_timeout = '60s'
 class ExportAdmin(admin.ModelAdmin[Any]):
     """Adds ``esporta/csv/`` and ``esporta/xlsx/``, which take the query string of the list."""
 
+    can_export = True  # what the template asks
     # As in ``list_display``, which is taken where this is empty.
     export_columns: tuple[str, ...] = ()
 
@@ -54,10 +54,14 @@ class ExportAdmin(admin.ModelAdmin[Any]):
         """The headings of the file."""
         return [self._heading(name) for name in self._columns(request)]
 
-    def export_rows(self, request: HttpRequest, changelist: Any, positions: Sequence[Position]) -> Iterator[Row]:
-        """What the file says of rows of the list: of one there, maybe in more than one here."""
+    def export_rows(self, request: HttpRequest, changelist: Any) -> Iterator[Row]:
+        """What the file says of all rows of the list: of one there, maybe in more than one here."""
+        return self.export_objects(request, changelist.queryset.iterator(chunk_size=PAGE))
+
+    def export_objects(self, request: HttpRequest, rows: Iterable[Any]) -> Iterator[Row]:
+        """The columns of rows of the list."""
         columns = self._columns(request)
-        for row in changelist.rows_of(positions):
+        for row in rows:
             yield [_cell(*lookup_field(name, row, self)) for name in columns]
 
     def get_urls(self) -> list[URLPattern]:
@@ -98,12 +102,11 @@ class ExportAdmin(admin.ModelAdmin[Any]):
         return [*map(str, self.export_columns or self.get_list_display(request))]
 
     def _read(self, request: HttpRequest, changelist: Any) -> Generator[Row, None, None]:
-        """All rows of the list, a page at a time, as of one moment."""
+        """As of one moment."""
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute(_SNAPSHOT)
-            for positions in changelist.listing.walk(_PAGE):
-                yield from self.export_rows(request, changelist, positions)
+            yield from self.export_rows(request, changelist)
 
     def _told(self, request: HttpRequest, kind: str, rows: Generator[Row, None, None]) -> Iterator[Row]:
         """The rows; the log is told of the file before the first and after the last, be it the last there is or not."""

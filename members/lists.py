@@ -20,10 +20,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_scopes import get_scope, scopes_disabled
 
-from members.exports import ExportAdmin
+from members.exports import PAGE, ExportAdmin
 from members.keyset import COUNTED, Condition, Count, Listing, Page, Position, Source, prefixed
 from members.models import Enrolment, Member, Ordine, Term
 from members.names import fold
+from members.table_files import Row
 
 _LAST = "ultima"
 _PLACE = re.compile(r"(dopo|prima)-(.+)", re.ASCII)
@@ -128,11 +129,6 @@ class KeysetChangeList(ChangeList):
     def last_url(self) -> str:
         return self._url(_LAST) if self.page.after else ""
 
-    @property
-    def export_query(self) -> str:
-        """The query string of all that is asked for, on whatever page one is."""
-        return str(self.get_query_string(remove=[PAGE_VAR]))
-
     def _url(self, place: str) -> str:
         return str(self.get_query_string({PAGE_VAR: place}))
 
@@ -213,6 +209,10 @@ class ListAdmin(ExportAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return KeysetChangeList
+
+    def export_rows(self, request: HttpRequest, changelist: Any) -> Iterator[Row]:
+        for positions in changelist.listing.walk(PAGE):
+            yield from self.export_objects(request, changelist.rows_of(positions))
 
     def everything(self) -> Source:
         """Where the list is read from when nothing is asked for."""

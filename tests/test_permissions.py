@@ -98,6 +98,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:members_member_delete": NOBODY,
     "admin:pec_requests_pecrequest_export": OFFICE,
     "admin:pec_requests_provideroperation_export": OFFICE,
+    "admin:pec_requests_difference_export": OFFICE,
     "admin:members_importrun_changelist": OFFICE,
     "admin:members_importrun_add": OFFICE,
     "admin:members_importrun_change": OFFICE_HERE_OR_GONE,
@@ -170,6 +171,7 @@ WORDS = {
     "admin:members_member_export": "csv",
     "admin:pec_requests_pecrequest_export": "xlsx",
     "admin:pec_requests_provideroperation_export": "csv",
+    "admin:pec_requests_difference_export": "csv",
 }
 
 

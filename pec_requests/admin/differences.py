@@ -9,13 +9,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy
 
+from members.exports import ExportAdmin
 from pec_requests import comparing
 from pec_requests.admin.operations import ReadOnlyAdmin
 from pec_requests.models import Difference
 
 
 @admin.register(Difference)
-class DifferenceAdmin(ReadOnlyAdmin):
+class DifferenceAdmin(ReadOnlyAdmin, ExportAdmin):
     """Only the open ones: the list says all there is to say, so that no page of its own is linked."""
 
     list_display = ("casella", "kind", "sentence", "first_seen", "last_seen")

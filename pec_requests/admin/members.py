@@ -23,7 +23,7 @@ from django_scopes import scopes_disabled
 from audit.actors import Actor
 from members import exporting
 from members.current import require_permission
-from members.keyset import Condition, Position, Source
+from members.keyset import Condition, Source
 from members.lists import ListFilter, by_term
 from members.models import Member
 from members.table_files import Row
@@ -123,8 +123,7 @@ class MemberWithPecAdmin(CorrectingAdmin):
     def export_headers(self, request: HttpRequest) -> list[str]:
         return [*super().export_headers(request), _("Casella PEC"), _("Stato della casella")]
 
-    def export_rows(self, request: HttpRequest, changelist: Any, positions: Sequence[Position]) -> Iterator[Row]:
-        members = [position.pk for position in positions]
+    def export_lines(self, members: Sequence[int]) -> Iterator[Row]:
         labels = {status.value: str(status.label) for status in LIVE}
         live = PecRequest.objects.filter(member__in=members, status__in=LIVE).values_list("member", "address", "status")
         caselle = {member: (address, labels[status]) for member, address, status in live}

@@ -145,6 +145,7 @@ NO_PAGES = {
     "admin:members_member_export": "a file",
     "admin:pec_requests_pecrequest_export": "a file",
     "admin:pec_requests_provideroperation_export": "a file",
+    "admin:pec_requests_difference_export": "a file",
     "admin:members_importrun_progress": "a part of admin:members_importrun_change, asked for by it",
     "admin:members_importrun_rejects": "a file",
     "admin:password_change_done": "nothing leads there: admin:password_change goes to the portal's own page",

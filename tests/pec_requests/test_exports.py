@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from members.spreadsheets import read_table
-from pec_requests.models import PecRequest
+from pec_requests.models import Difference, PecRequest
 from tests.factories import staff
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,3 +34,14 @@ def test_requests_with_their_people(client: Client, ready: PecRequest) -> None:
     assert row["Indirizzo"] == ready.address and row["Cognome"] == ready.member.surname
     assert (row["Stato"], row["Email di recupero"]) == ("NON ATTIVO", ready.recovery_email)
     assert row["Codice fiscale"] == ready.member.tax_code
+
+
+def test_operations_and_differences_as_their_lists_show_them(client: Client, ready: PecRequest) -> None:
+    Difference.objects.create(
+        kind=Difference.Kind.MISSING_THERE, address=ready.address, request=ready, member=ready.member
+    )
+    client.force_login(staff(ready.member.ordine))
+    (operation,) = rows(client, "/admin/pec_requests/provideroperation/")
+    assert (operation["Operazione"], operation["Esito"]) == ("Creazione della casella", "riuscita")
+    (difference,) = rows(client, "/admin/pec_requests/difference/")
+    assert (difference["Casella"], difference["Differenza"]) == (ready.address, "manca presso il gestore")
