@@ -79,7 +79,7 @@ def test_it_is_the_list_as_it_is_filtered(office: Client, ordine: Ordine) -> Non
     assert column(taken(office, "xlsx", q="ross", avviso="email_missing"), "Nome") == ["Ugo"]
     assert column(taken(office, q="nessuno"), "Nome") == []
     page = office.get(URL, {"q": "ross"}).content.decode()
-    assert 'href="esporta/xlsx/?q=ross"' in page
+    assert 'href="/admin/members/member/esporta/xlsx/?q=ross"' in page
 
 
 def test_the_log_says_who_took_what(office: Client, ordine: Ordine) -> None:
