@@ -55,6 +55,8 @@ class Source:
     finds: str = "pk"
     # Rows of a lower rank come first; sources of one rank are merged by their keys.
     rank: int = 0
+    # What no index says of them: looked at row by row.
+    only: Q | None = None
 
 
 @dataclass(frozen=True)
@@ -179,7 +181,8 @@ class Listing:
         with scopes_disabled():
             sql, params = self._merged(self.sources, COUNTED + 1, checked=False)
             rows = _fetch(sql, params)
-            if len(self._conditions) < 2 and all(source.finds == "pk" for source in self.sources):
+            exact = all(source.finds == "pk" and source.only is None for source in self.sources)
+            if exact and len(self._conditions) < 2:
                 return Count(len(rows), len(rows) > COUNTED)
             found = Q(pk__in=[])
             for column in {source.finds for source in self.sources}:
@@ -266,7 +269,7 @@ class Listing:
         return merged, params
 
     def _part(
-        self, source: Source, place: Position | None, checks: list[IsNull], *, backwards: bool
+        self, source: Source, place: Position | None, checks: list[IsNull | Q], *, backwards: bool
     ) -> QuerySet[Any, Any]:
         """One source in one Ordine, from a place on; last of each row, whether it passes."""
         keys = [F(key) for key in source.keys]
@@ -282,13 +285,14 @@ class Listing:
         passes = ExpressionWrapper(Q(*checks), BooleanField()) if checks else Value(True)
         return rows.order_by(*order).values_list(rank_value, *keys, *blanks, F(source.pk), passes)
 
-    def _checks(self, source: Source) -> list[IsNull]:
+    def _checks(self, source: Source) -> list[IsNull | Q]:
         """Whether a row of the list that this row of the source stands for is there, and meets the other conditions."""
         others = [condition.q for condition in self._conditions if self.sources is not condition.sources]
         if source.finds != "pk" and not others:
             others = [Q()]
         rows = self._model._default_manager.filter(**{source.finds: OuterRef(source.pk)}).order_by().values("pk")
-        return [IsNull(Subquery(rows.filter(other)[:1]), False) for other in others]
+        found: list[IsNull | Q] = [IsNull(Subquery(rows.filter(other)[:1]), False) for other in others]
+        return found if source.only is None else [source.only, *found]
 
 
 def prefixed(column: str, beginning: str) -> Q:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import admin
@@ -226,7 +226,7 @@ class ListAdmin(ExportAdmin):
     def search_conditions(self, query: str) -> list[Condition]:
         """One for each word: all must be met."""
         words = query.replace("\0", "").split()[:_MOST_WORDS]
-        return [condition for word in words for condition in self.word_conditions(word)]
+        return _together([condition for word in words for condition in self.word_conditions(word)])
 
     def word_conditions(self, word: str) -> list[Condition]:
         raise NotImplementedError
@@ -302,9 +302,64 @@ def member_word(word: str, prefix: str = "") -> Iterator[Condition]:
     yield Condition(q, tuple(sources))
 
 
-def _name(part: str, prefix: str, finds: str) -> Condition:
+@dataclass(frozen=True)
+class Name(Condition):
+    """A beginning of one of somebody's names."""
+
+    part: str = ""
+    prefix: str = ""
+    finds: str = "pk"
+
+
+def _name(part: str, prefix: str, finds: str) -> Name:
     """First those whose surname begins so, then those of whom another word does, then codici fiscali."""
     q = Q(**{f"{prefix}search_key__contains": f" {part}"})
+    with scopes_disabled():
+        surnames = Source(Member.objects.filter(prefixed("search_key", f" {part}")), ("search_key",), finds=finds)
+    words = _terms(part).exclude(sort__startswith=f" {part}")
+    sources = [surnames, Source(words, ("term", "sort"), "member_id", finds, rank=1)]
+    if _TAX_CODE_BEGINS.fullmatch(part):
+        q |= Q(**{f"{prefix}tax_code__startswith": part.upper()})
+        codes = _by_tax_code(part, finds)
+        sources.append(replace(codes, rows=codes.rows.exclude(search_key__contains=f" {part}")))
+    return Name(q, tuple(sources), part, prefix, finds)
+
+
+def _together(conditions: list[Condition]) -> list[Condition]:
+    """Two names are looked up at once: of all that have the one, hardly any may have the other."""
+    names = [condition for condition in conditions if isinstance(condition, Name)]
+    others = [condition for condition in conditions if not isinstance(condition, Name)]
+    # Who has "maria" has "mar".
+    longest = {
+        name.part: name
+        for name in names
+        if not any(other.part != name.part and other.part.startswith(name.part) for other in names)
+    }
+    if len(longest) < 2:
+        return [*longest.values(), *others]
+    one, other, *more = longest.values()
+    return [_both(one, other), *more, *others]
+
+
+def _both(one: Name, other: Name) -> Condition:
+    """First those whose surname begins with the one, then with the other; then those who have both after it."""
+    surname_one, surname_other = prefixed("sort", f" {one.part}"), prefixed("sort", f" {other.part}")
+    after = Q(sort__contains=f" {other.part}")
+    q = Q(**{f"{one.prefix}search_key__contains": f" {one.part}"})
+    q &= Q(**{f"{one.prefix}search_key__contains": f" {other.part}"})
+    found = (
+        (_terms(other.part).filter(surname_one), None),
+        (_terms(one.part).filter(surname_other), None),
+        (_terms(one.part).exclude(surname_one).exclude(surname_other), after),
+    )
+    keys = ("term", "sort")
+    return Condition(
+        q, tuple(Source(rows, keys, "member_id", one.finds, rank, only) for rank, (rows, only) in enumerate(found))
+    )
+
+
+def _terms(part: str) -> QuerySet[Term]:
+    """The words after the surname's first that begin so: of each member one."""
     least = RawSQL(
         '(SELECT min(word) FROM members_words("members_term"."sort") AS word WHERE word >= %s AND word < %s)'
         ' = "members_term"."term"',
@@ -312,14 +367,7 @@ def _name(part: str, prefix: str, finds: str) -> Condition:
         output_field=BooleanField(),
     )
     with scopes_disabled():
-        surnames = Source(Member.objects.filter(prefixed("search_key", f" {part}")), ("search_key",), finds=finds)
-        words = Term.objects.filter(prefixed("term", part)).exclude(sort__startswith=f" {part}").filter(least)
-    sources = [surnames, Source(words, ("term", "sort"), "member_id", finds, rank=1)]
-    if _TAX_CODE_BEGINS.fullmatch(part):
-        q |= Q(**{f"{prefix}tax_code__startswith": part.upper()})
-        codes = _by_tax_code(part, finds)
-        sources.append(replace(codes, rows=codes.rows.exclude(search_key__contains=f" {part}")))
-    return Condition(q, tuple(sources))
+        return Term.objects.filter(prefixed("term", part)).filter(least)
 
 
 def _by_tax_code(word: str, finds: str) -> Source:

@@ -74,6 +74,13 @@ def walk(client: Client, link: str, query: str = "") -> list[list[int]]:
         ("anna ugo", []),
         ("Rossi-Verdi", ["Rossi Verdi Ada"]),
         ("ross", ["Rossi Verdi Ada", "Bianchi Rosso"]),
+        ("ad ross", ["Rossi Verdi Ada"]),
+        ("rosso bia", ["Bianchi Rosso"]),
+        ("sforza pozz", ["Dal Pozzo Sforza Lia"]),
+        ("li pozzo sf", ["Dal Pozzo Sforza Lia"]),
+        ("ros rossi", ["Rossi Verdi Ada"]),
+        ("ver ada ver", ["Rossi Verdi Ada"]),
+        ("pozzo ada", []),
         ("niccolo", ["Neri Niccolò"]),
     ],
 )
