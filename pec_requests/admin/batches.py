@@ -33,7 +33,7 @@ class RequestBatchAdmin(ReadOnlyAdmin):
     list_per_page = 50
     show_full_result_count = False
     change_form_template = "admin/pec_requests/requestbatch/change_form.html"
-    fields = ("asked_at", "who", "ordine", "asked", "domain", "members")
+    fields = ("asked_at", "who", "of", "asked", "wanted_domain", "members")
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RequestBatch]:
@@ -44,6 +44,15 @@ class RequestBatchAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("chi"))
     def who(self, batch: RequestBatch) -> str:
         return batch.who
+
+    # In words: what the federation manages has no page that staff could be led to.
+    @admin.display(description=gettext_lazy("Ordine"))
+    def of(self, batch: RequestBatch) -> str:
+        return str(batch.ordine)
+
+    @admin.display(description=gettext_lazy("Dominio"))
+    def wanted_domain(self, batch: RequestBatch) -> str:
+        return str(batch.domain)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
