@@ -37,8 +37,8 @@ from django_scopes import scopes_disabled
 
 # How many rows are looked at to say how many there are.
 COUNTED = 1000
-# How many rows are looked at for a page, of all Ordini together, when some of them may not be wanted.
-LOOKED_AT = 2000
+# How many, of all Ordini together, when each must be looked at whether it is wanted: for a page, and to count.
+LOOKED_AT = 500
 _MOST_KEYS = 2
 
 
@@ -175,21 +175,23 @@ class Listing:
     def count(self) -> Count:
         """How many rows there are, as far as that costs the same for every list.
 
-        Of more than ``COUNTED`` rows of the source no more are looked at. Where other conditions leave only some of
-        them, that is how many there are at least.
+        Of the source no more than ``COUNTED`` rows are looked at; where only some of them may be meant, no more than
+        ``LOOKED_AT``, and that is how many there are at least.
         """
+        exact = all(source.finds == "pk" and source.only is None for source in self.sources)
+        exact = exact and len(self._conditions) < 2
+        most = COUNTED if exact else LOOKED_AT
         with scopes_disabled():
-            sql, params = self._merged(self.sources, COUNTED + 1, checked=False)
+            sql, params = self._merged(self.sources, most + 1, checked=False)
             rows = _fetch(sql, params)
-            exact = all(source.finds == "pk" and source.only is None for source in self.sources)
-            if exact and len(self._conditions) < 2:
-                return Count(len(rows), len(rows) > COUNTED)
+            if exact:
+                return Count(len(rows), len(rows) > most)
             found = Q(pk__in=[])
             for column in {source.finds for source in self.sources}:
                 ranks = {source.rank for source in self.sources if source.finds == column}
                 found |= Q(**{f"{column}__in": [pk for rank, _one, _two, pk, *_said in rows if rank in ranks]})
             met = self._model._default_manager.filter(found, *(c.q for c in self._conditions)).count()
-        return Count(met, len(rows) > COUNTED)
+        return Count(met, len(rows) > most)
 
     def _choose(self) -> tuple[Source, ...]:
         """The sources of the condition that fewest meet; it is the others that are looked up row by row."""
