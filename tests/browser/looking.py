@@ -19,28 +19,35 @@ _OPTIONS = {
 }
 # What another width can spoil; the rest is the same document.
 _NARROW = {**_OPTIONS, "runOnly": ["target-size", "scrollable-region-focusable", "link-name", "button-name"]}
-# Most of what axe costs. The same colours need no second look: see ``_new_colours``.
+# Most of what axe costs, so that only those letters are judged that have a look of their own: see ``_violations``.
+_CONTRAST = {**_OPTIONS, "runOnly": ["color-contrast"]}
 _WITHOUT_CONTRAST = {**_OPTIONS, "rules": {"color-contrast": {"enabled": False}}}
-_COLOURS = """() => {
-    const found = new Map();
-    const under = (element) => {
-        if (!element) return "";
-        if (!found.has(element)) {
+_NEW_LOOKS = """([seen, options]) => {
+    const known = new Set(seen), grounds = new Map([[null, ""]]);
+    const ground = (element) => {
+        if (!grounds.has(element)) {
             const { backgroundColor, backgroundImage, opacity, position } = getComputedStyle(element);
-            const own = [backgroundColor, backgroundImage, opacity, position].join(" ");
-            const plain = own === "rgba(0, 0, 0, 0) none 1 static" || own === "rgba(0, 0, 0, 0) none 1 relative";
-            found.set(element, under(element.parentElement) + (plain ? "" : "/" + own));
+            const own = [backgroundColor, backgroundImage, opacity, position.replace("relative", "static")].join(" ");
+            const plain = own === "rgba(0, 0, 0, 0) none 1 static";
+            grounds.set(element, ground(element.parentElement) + (plain ? "" : "/" + own));
         }
-        return found.get(element);
+        return grounds.get(element);
     };
+    const look = (element) => {
+        const { color, fontSize, fontWeight, textShadow } = getComputedStyle(element);
+        return [color, fontSize, fontWeight, textShadow, ground(element)].join(" ");
+    };
+    const visible = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true })
+        && element.getBoundingClientRect().width > 1;
     const speaks = (element) => element.matches("input, select, textarea")
         || [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.data.trim());
-    const colours = (element) => {
-        const { color, fontSize, fontWeight, textShadow } = getComputedStyle(element);
-        return [color, fontSize, fontWeight, textShadow, under(element)].join(" ");
-    };
-    return [...new Set([...document.body.querySelectorAll("*")].filter(speaks).map(colours))];
+    const fresh = [...document.body.querySelectorAll("*")].filter(speaks).filter(visible)
+        .map((element) => [element, look(element)]).filter(([_, its]) => !known.has(its));
+    if (!fresh.length) return [[], []];
+    return axe.run(fresh.map(([element, _]) => element), options)
+        .then(({ violations }) => [violations, [...new Set(fresh.map(([_, its]) => its))]]);
 }"""
+_RUN = "(options) => axe.run(document, options).then((result) => result.violations)"
 _seen: set[str] = set()
 _DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
 _FACTS = """() => ({
@@ -94,13 +101,12 @@ def examine(page: Page, *, mail: bool = False) -> list[str]:
     The size it has comes first, so that the page stays in the other one.
     """
     wrong: list[str] = []
-    for size, options in sorted(((PHONE, _NARROW), (DESK, _OPTIONS)), key=lambda each: each[0] != page.viewport_size):
+    looks = ((PHONE, _NARROW), (DESK, _WITHOUT_CONTRAST))
+    for size, options in sorted(looks, key=lambda each: each[0] != page.viewport_size):
         if size != page.viewport_size:
             page.set_viewport_size(size)
             page.evaluate(_DRAWN)
         facts = page.evaluate(_FACTS)
-        if options is _OPTIONS and not _new_colours(page):
-            options = _WITHOUT_CONTRAST
         told = [f"{rule} {places}" for rule, places in _violations(page, options)]
         told += ["its language is not said"] if facts["lang"] != "it" else []
         told += ["no title"] if not facts["title"] else []
@@ -112,18 +118,18 @@ def examine(page: Page, *, mail: bool = False) -> list[str]:
 
 
 def _violations(page: Page, options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
-    """axe, brought in from outside the page: its policy lets no such script in, and stays in force."""
+    """axe, brought in from outside the page: its policy lets no such script in, and stays in force.
+
+    The contrast of letters comes of their colour and size and of what is under them: the same is not judged again.
+    """
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_axe())
-    found = page.evaluate("(options) => axe.run(document, options).then((result) => result.violations)", options)
+    found = page.evaluate(_RUN, options)
+    if options is _WITHOUT_CONTRAST:
+        pale, looks = page.evaluate(_NEW_LOOKS, [list(_seen), _CONTRAST])
+        found += pale
+        _seen.update(looks)
     return [(broken["id"], [node["target"] for node in broken["nodes"]][:5]) for broken in found]
-
-
-def _new_colours(page: Page) -> set[str]:
-    """How letters stand on what is under them here and nowhere before: what the contrast of a text comes of."""
-    new = set(page.evaluate(_COLOURS)) - _seen
-    _seen.update(new)
-    return new
 
 
 @cache

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.browser.demo import Demo
 from tests.browser.known import Known
-from tests.browser.looking import AXE, examine
+from tests.browser.looking import AXE, DESK, examine
 from tests.browser.page_list import NO_PAGES, PAGES, SANDBOX, VISITOR
 from tests.browser.people import Person, button, heading
 
@@ -83,6 +83,16 @@ def test_pages(name: str, person_of: Callable[[str], Person], known: Known) -> N
 def test_pages_of_the_provider(path: str, demo: Demo, person_of: Callable[[str], Person]) -> None:
     wrong = open_and_look(person_of(VISITOR), demo.sandbox + path, SANDBOX[path])
     assert not wrong, "\n".join(wrong)
+
+
+def test_pale_letters_are_seen(person_of: Callable[[str], Person]) -> None:
+    """Also on a page that has been looked at before, where all but they look the same."""
+    page = person_of(VISITOR).page
+    page.goto("/privacy/")
+    assert not examine(page)
+    page.set_viewport_size(DESK)
+    page.get_by_role("main").get_by_role("paragraph").first.evaluate("(words) => words.style.color = '#ccc'")
+    assert "color-contrast" in "".join(examine(page))
 
 
 def test_connections_opened_in_advance_hold_nobody_up(demo: Demo) -> None:
