@@ -20,6 +20,7 @@ from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.html import strip_tags
 from django.utils.http import content_disposition_header
+from django.utils.text import capfirst
 from django_scopes import get_scope, scope, scopes_disabled
 
 from audit import log
@@ -83,9 +84,7 @@ class ExportAdmin(admin.ModelAdmin[Any]):
             raise BadRequest from error
         name = str(self.opts.verbose_name_plural)
         headers, rows = self.export_headers(request), self._told(request, kind, self._read(request, changelist))
-        content = (
-            csv_file(headers, rows) if kind == "csv" else xlsx_file(name.capitalize()[:_SHEET_NAME], headers, rows)
-        )
+        content = csv_file(headers, rows) if kind == "csv" else xlsx_file(capfirst(name)[:_SHEET_NAME], headers, rows)
         response = StreamingHttpResponse(_within(_present_scope(), content), content_type=_TYPES[kind])
         file = f"{name.replace(' ', '-')}-{timezone.localdate():%Y-%m-%d}.{kind}"
         response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=file)
@@ -96,7 +95,7 @@ class ExportAdmin(admin.ModelAdmin[Any]):
             heading = str(get_fields_from_path(self.model, name)[-1].verbose_name)
         else:
             heading = str(label_for_field(name, self.model, self))
-        return heading[:1].upper() + heading[1:]
+        return capfirst(heading)
 
     def _columns(self, request: HttpRequest) -> list[str]:
         return [*map(str, self.export_columns or self.get_list_display(request))]

@@ -16,6 +16,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Collate
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.utils.formats import number_format
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_scopes import get_scope, scopes_disabled
@@ -241,7 +242,7 @@ class ListAdmin(ExportAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         extra = {
             # Named after what it lists, which is not only to be changed.
-            "title": str(self.opts.verbose_name_plural).capitalize(),
+            "title": capfirst(self.opts.verbose_name_plural),
             # The whole list is said in words: its rows are not all counted.
             "selection_note_all": _("Selezionate tutte le righe dell'elenco"),
         }
