@@ -71,7 +71,7 @@ def _nothing_asked() -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"TRUNCATE {', '.join(_TABLES)}, audit_seal CASCADE")
         cursor.execute("DELETE FROM members_term WHERE term LIKE '=pec %'")
-        cursor.execute("SELECT pec_requests_list_without(array_agg(id)) FROM members_member")
+        cursor.execute("SELECT pec_requests_list_lacking(array_agg(id)) FROM members_member")
     scene.tidy()
 
 
