@@ -203,7 +203,7 @@ def compare_again(ordine: Ordine) -> int:
     """The same for those of ``import_locked``, whose records may have changed since."""
     with connection.cursor() as cursor:
         for table in ("import_person", "import_enrolment"):
-            cursor.execute(f"DELETE FROM {table} WHERE tax_code IN (SELECT tax_code FROM import_locked)")  # noqa: S608
+            cursor.execute(f"DELETE FROM {table} WHERE tax_code IN (SELECT tax_code FROM import_locked)")  # noqa: S608  (ours)
     return _compare(ordine, only="AND {}.tax_code IN (SELECT tax_code FROM import_locked)")
 
 

@@ -65,7 +65,7 @@ class Rejects:
 
     def __init__(self) -> None:
         # Open for as long as this object lives: a context manager would close it before it is read.
-        self._file: IO[str] = tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8")  # noqa: SIM115
+        self._file: IO[str] = tempfile.SpooledTemporaryFile(_IN_MEMORY, "w+", encoding="utf-8")  # noqa: SIM115  (kept open)
 
     def add(self, line: int, cells: list[str], code: str) -> None:
         self._file.write(json.dumps([line, cells, code]) + "\n")

@@ -98,7 +98,7 @@ def write(ordine: Ordine, actor: Actor) -> None:
         cursor.execute(_CHANGED_MEMBERS)
         cursor.execute(_NEW_ENROLMENTS)
         cursor.execute(_CHANGED_ENROLMENTS)
-    labels = {field: str(Member._meta.get_field(field).verbose_name) for field in PERSON_FIELDS}  # type: ignore[union-attr]
+    labels = {field: str(Member._meta.get_field(field).verbose_name) for field in PERSON_FIELDS}  # type: ignore[union-attr]  # plain fields
     labels["enrolment"] = str(Enrolment._meta.verbose_name)
     log.record_rows("member.created", actor, Member, _CREATED_LOG, ordine=ordine.code)
     log.record_rows("member.updated", actor, Member, _UPDATED_LOG, labels, ordine=ordine.code)

@@ -202,7 +202,7 @@ class Listing:
         with scopes_disabled():
             for sources in choices:
                 sql, more = self._merged(sources, COUNTED + 1, checked=False)
-                counts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608
+                counts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608  (Django made it)
                 params += more
         found = _fetch(f"SELECT {', '.join(counts)}", params)[0]
         return choices[found.index(min(found))]
@@ -251,12 +251,12 @@ class Listing:
             sql, more = self._part(source, place, checks, backwards=backwards)[:most].query.sql_with_params()
             if checks:
                 sql = (
-                    f"SELECT rank, one, two, pk, wanted, nth = {most:d} FROM"  # noqa: S608
+                    f"SELECT rank, one, two, pk, wanted, nth = {most:d} FROM"  # noqa: S608  (Django made it)
                     f" (SELECT *, row_number() OVER () AS nth FROM ({sql}) AS looked(rank, one, two, pk, wanted))"
                     f" AS numbered WHERE wanted OR nth = {most:d} LIMIT {number + 1:d}"
                 )
             else:
-                sql = f"SELECT *, FALSE FROM ({sql}) AS looked"  # noqa: S608
+                sql = f"SELECT *, FALSE FROM ({sql}) AS looked"  # noqa: S608  (Django made it)
             parts.append(f"({sql})")
             params += more
         if not parts:
@@ -264,7 +264,7 @@ class Listing:
         down, pk_down = ("DESC" if backwards else "ASC"), ("DESC" if backwards != self._newest_first else "ASC")
         order = f'ORDER BY rank {down}, one COLLATE "C" {down}, two COLLATE "C" {down}, pk {pk_down}' if checked else ""
         merged = (
-            "SELECT page.* FROM unnest(%s::bigint[]) AS scope(ordine) CROSS JOIN LATERAL "  # noqa: S608
+            "SELECT page.* FROM unnest(%s::bigint[]) AS scope(ordine) CROSS JOIN LATERAL "  # noqa: S608  (Django made it)
             f"({' UNION ALL '.join(parts)}) AS page(rank, one, two, pk, wanted, is_last) "
             f"{order} LIMIT {number + checked:d}"
         )

@@ -55,7 +55,7 @@ def ordine_id_of(obj: Model) -> int | None:
     """The Ordine an object belongs to, found on it or on its member; None for what belongs to none."""
     # A request that has just been made does not know yet what the database wrote into it: then its member does.
     if getattr(obj, "ordine_id", None) is not None:
-        return cast("int", obj.ordine_id)  # type: ignore[attr-defined]
+        return cast("int", obj.ordine_id)  # type: ignore[attr-defined]  # looked for above
     for owner in ("member", "request"):
         if getattr(obj, f"{owner}_id", None) is not None:
             return ordine_id_of(getattr(obj, owner))

@@ -155,4 +155,4 @@ def _fill(kept: Member, gone: Member) -> list[str]:
     if "personal_email" in filled:
         kept.email_confirmed_at = gone.email_confirmed_at
     kept.save()
-    return [str(Member._meta.get_field(name).verbose_name) for name in filled]  # type: ignore[union-attr]
+    return [str(Member._meta.get_field(name).verbose_name) for name in filled]  # type: ignore[union-attr]  # plain fields

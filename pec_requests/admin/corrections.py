@@ -308,7 +308,7 @@ class _Choice:
 def _compared(member: Member, other: Member) -> list[tuple[str, str, str]]:
     """What each of two records says, field by field; what neither says is left out."""
     fields = ("tax_code", "surname", "name", *merging.FILLED)
-    rows = [(str(Member._meta.get_field(f).verbose_name), _said(member, f), _said(other, f)) for f in fields]  # type: ignore[union-attr]
+    rows = [(str(Member._meta.get_field(f).verbose_name), _said(member, f), _said(other, f)) for f in fields]  # type: ignore[union-attr]  # plain fields
     rows.append((_("iscrizioni"), _enrolments(member), _enrolments(other)))
     rows.append((_("caselle"), _mailboxes(member), _mailboxes(other)))
     rows.append((_("accesso al portale"), _account(member), _account(other)))
