@@ -54,7 +54,8 @@ class KeysetChangeList(ChangeList):
         )
         self.page = self._page(self.listing, request.GET.get(PAGE_VAR, ""))
         self.result_list = self.rows_of(self.page.positions)
-        self.count = self.listing.count()
+        # Where hardly a row is wanted, enough have been looked at for the page.
+        self.count = Count(len(self.result_list), more=True) if self.page.unfinished else self.listing.count()
         if not self.page.before and not self.page.after:
             self.count = Count(len(self.result_list), more=False)
         self.result_count = max(self.count.number, len(self.result_list))
