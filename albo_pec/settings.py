@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "csp",
     "django_htmx",
     "django_structlog",
@@ -284,6 +285,33 @@ WHITENOISE_AUTOREFRESH = False
 # Also with DEBUG, where it would be 0: every page would ask for each of its files again.
 WHITENOISE_MAX_AGE = 60
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+# --- SPID and CIE, each through a gateway that speaks OpenID Connect (docs/spid-cie.md) -------------------------------
+# One without an issuer is not there: no button, no address.
+IDENTITY_GATEWAYS = {
+    "spid": {
+        "name": "SPID",
+        "issuer": env("SPID_OIDC_ISSUER", default=""),
+        "client_id": env("SPID_OIDC_CLIENT_ID", default=""),
+        "client_secret": env("SPID_OIDC_CLIENT_SECRET", default=""),
+        "params": env("SPID_OIDC_PARAMS", default=""),
+    },
+    "cie": {
+        "name": "CIE",
+        "issuer": env("CIE_OIDC_ISSUER", default=""),
+        "client_id": env("CIE_OIDC_CLIENT_ID", default=""),
+        "client_secret": env("CIE_OIDC_CLIENT_SECRET", default=""),
+        "params": env("CIE_OIDC_PARAMS", default=""),
+    },
+}
+# The levels that are good enough; the first is the one that is asked for.
+IDENTITY_ACR_VALUES = env.list(
+    "OIDC_ACR_VALUES", default=["https://www.spid.gov.it/SpidL2", "https://www.spid.gov.it/SpidL3"]
+)
+IDENTITY_TAX_CODE_CLAIMS = env.list(
+    "OIDC_TAX_CODE_CLAIMS", default=["https://attributes.eid.gov.it/fiscal_number", "fiscal_number"]
+)
+SOCIALACCOUNT_REQUESTS_TIMEOUT = (3.05, 5.0)  # to connect, and between bytes
 
 # --- Browser-side protection ------------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {

@@ -165,6 +165,22 @@ def set_password(link_id: int, password: str, actor: Actor) -> User:
     return user
 
 
+@transaction.atomic
+def admit(tax_code: str) -> User | None:
+    """The account of the member with this codice fiscale, who has proved who they are; None for nobody's.
+
+    Made on the first occasion, as an invitation would. What the Ordine gave out for a first password has done its work:
+    nobody else should come in by it.
+    """
+    member = every_member().select_for_update(of=("self",)).filter(tax_code=tax_code).first()
+    if member is None:
+        return None
+    account = _account(member)
+    if account.is_active:
+        _live_links(account).exclude(purpose=Purpose.PASSWORD).update(used_at=timezone.now())
+    return account
+
+
 def tell_password_changed(user: User) -> None:
     """Tell the owner of the account, so that a change by somebody else does not go unseen."""
     _tell(user, "password_changed")

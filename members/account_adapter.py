@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import log
 from audit.actors import Actor
-from members import access
+from members import access, gateways, passwordless, proof
 from members.current import is_staff, record_of
 from members.identification import identify
 from members.models import Member, User
@@ -45,9 +45,27 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("mfa_index")
 
+    def reauthenticate(self, user: User, password: str) -> bool:
+        """The password, typed again on allauth's page."""
+        right: bool = super().reauthenticate(user, password)
+        if right:
+            proof.remember(self.request)
+        return right
+
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        """allauth's, and SPID or CIE for who has no password."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        return [*methods, *passwordless.way(user)]
+
     # What is written down
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
-        _record("access.login", request, record_of(user))
+        evidence = (kwargs.get("signal_kwargs") or {}).get("identity")
+        if evidence:  # SPID or CIE, a second factor may have come in between
+            _record("identity.login", request, record_of(user), **evidence)
+            proof.remember(request)
+        else:
+            _record("access.login", request, record_of(user))
+        request.session[gateways.SESSION_KEY] = evidence
         response: HttpResponse = super().post_login(request, user, **kwargs)
         return response
 
@@ -79,6 +97,6 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
             access.tell_second_factor_changed(user)
 
 
-def _record(action: str, request: HttpRequest, member: Member | None) -> None:
+def _record(action: str, request: HttpRequest, member: Member | None, **detail: str) -> None:
     person, ordine = (member.pk, member.ordine.code) if member else (None, "")
-    log.record(action, Actor.of(request), member, person=person, ordine=ordine)
+    log.record(action, Actor.of(request), member, person=person, ordine=ordine, **detail)

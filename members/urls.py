@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from members import views
+from members import identity_views, views
 
 app_name = "members"
 
@@ -16,4 +16,6 @@ urlpatterns = [
     path("invito/<str:token>/", views.open_link, name="invitation"),
     path("nuova-password/<str:token>/", views.open_link, name="password_link"),
     path("nuova-password/", views.new_password, name="new_password"),
+    path("accedi/<slug:key>/", identity_views.start, name="identity_start"),
+    path("accedi/<slug:key>/ritorno/", identity_views.come_back, name="identity_return"),
 ]

@@ -63,6 +63,8 @@ PAGES: dict[str, tuple[int, ...]] = {
     "members:invitation": (410,) * 6,
     "members:password_link": (410,) * 6,
     "members:new_password": (410,) * 6,
+    "members:identity_start": (404,) * 6,  # no gateway is there
+    "members:identity_return": (404,) * 6,
     "pec_requests:list": OWN_RECORD,
     "pec_requests:status": OWN_FRAGMENT,
     "pec_requests:accept": OWN_REQUEST_MOVED_ON,
@@ -165,6 +167,8 @@ PAGES["admin:auth_user_password_change"] = FEDERATION
 WORDS = {
     "members:invitation": "inventato",
     "members:password_link": "inventato",
+    "members:identity_start": "spid",
+    "members:identity_return": "spid",
     "pec_requests:confirm-recovery": "inventato",
     "admin:pec_requests_provideroperation_retry_all": "CREATE",
     "admin:app_list": "members",

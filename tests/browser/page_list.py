@@ -137,6 +137,8 @@ NO_PAGES = {
     "admin:pec_requests_requestbatch_standing": "a part of admin:pec_requests_requestbatch_change, asked for by it",
     "pec_requests:panel-status": "a part of pec_requests:panel, asked for by it",
     "pec_requests:drop-recovery": "a button of the panel, and no page",
+    "members:identity_start": "a button of account_login, in the walk with SPID",
+    "members:identity_return": "only from the gateway: in the walk with SPID",
     "mfa_authenticate": "only between password and second factor: in the walk of the second factor",
     "mfa_deactivate_totp": "only with a second factor: in the walk of the second factor",
     "mfa_view_recovery_codes": "only with a second factor: in the walk of the second factor",
