@@ -108,7 +108,7 @@ def test_a_new_portal_password_voids_a_thiefs_recovery_link(pec: PecRequest) -> 
     assert user
     user.set_password("Un-altra-password-2")
     user.save()
-    assert recovery.confirm(secret, STAFF).state is LinkState.REPLACED
+    assert recovery.confirm(secret, STAFF).state is LinkState.OUTLIVED
     assert recovery.pending(pec) is None
 
 
@@ -118,7 +118,7 @@ def test_the_member_can_take_a_wish_back(pec: PecRequest, client: Client) -> Non
     client.force_login(pec.member.user)
     page = client.post(reverse("pec_requests:drop-recovery", args=[pec.public_id]), follow=True).content.decode()
     assert "è stato ritirato" in page
-    assert recovery.inspect(secret).state is LinkState.REPLACED
+    assert recovery.inspect(secret).state is LinkState.WITHDRAWN
 
 
 @pytest.mark.parametrize("who", ["federation", "colleague"])
