@@ -15,8 +15,10 @@ from allauth.mfa.totp.internal.auth import yield_hotp_counters_from_time as coun
 from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 from django.urls import reverse
+from django_scopes import scopes_disabled
 from stdnum.it import codicefiscale
 
+from albo_pec.log_masks import masked
 from audit.actors import Actor
 from audit.models import LogEntry
 from audit.words import sentence
@@ -24,11 +26,14 @@ from members import access
 from members.access import LinkState
 from members.identity_problems import SENTENCES, Problem
 from members.models import AccessLink, Member, User
+from pec_requests import lifecycle, recovery
+from pec_requests.models import PecDomain, PecRequest
 from tests.factories import PASSWORD, MemberFactory, OrdineFactory, UserFactory, staff
 from tests.oidc_provider import SPID_LEVEL, TAX_CODE, Provider, start_provider
 from tests.sandbox_process import free_ports
 
 pytestmark = pytest.mark.django_db
+OFFICE = Actor(name="segreteria")
 
 
 @pytest.fixture(scope="session")
@@ -96,6 +101,13 @@ def by_identity(**kwargs: Any) -> Member:
     return member
 
 
+def pending(pec: PecRequest) -> str:
+    """The recovery e-mail that waits for its confirmation."""
+    with scopes_disabled():
+        change = recovery.pending(pec)
+    return change.new_email if change else ""
+
+
 def omocodia(code: str) -> str:
     """The code of somebody else, who would have the same but for their last digit written as a letter."""
     plain = code[:14] + "LMNPQRSTUV"[int(code[14])]
@@ -159,8 +171,8 @@ def test_a_code_is_matched_as_it_stands(client: Client, provider: Provider) -> N
 
 def test_the_first_time_makes_the_account_and_ends_what_the_ordine_gave_out(client: Client, provider: Provider) -> None:
     member = without_account()
-    access.invite(member, Actor(name="segreteria"))
-    access.print_code(member, Actor(name="segreteria"))
+    access.invite(member, OFFICE)
+    access.print_code(member, OFFICE)
     access.send_password_link(member.tax_code, Actor(name="visitatore"))  # which the person asked for
     subject = provider.person(member.tax_code)
     assert come(client, provider, subject)["Location"] == reverse("members:record")
@@ -288,6 +300,8 @@ def test_what_spid_says_went_wrong(client: Client, error: str, description: str,
 def test_an_answer_is_good_once_and_in_the_browser_that_asked(client: Client, provider: Provider) -> None:
     member = MemberFactory()
     address = provider.says(leave(client), sub=provider.person(member.tax_code))
+    query = dict(parse_qsl(urlsplit(address).query))
+    assert not [secret for secret in query.values() if secret in masked(f"GET {address}")]
     stranger = Client()
     leave(stranger)
     assert refused(back(stranger, address), Problem.EXPIRED) and who(stranger) is None
@@ -300,8 +314,7 @@ def test_an_answer_is_good_once_and_in_the_browser_that_asked(client: Client, pr
     assert refused(back(client, address), Problem.EXPIRED)
     # The used code, for a journey that is open.
     journey = dict(parse_qsl(urlsplit(leave(client)).query))
-    code = dict(parse_qsl(urlsplit(address).query))["code"]
-    query = {"code": code, "state": journey["state"]}
+    query["state"] = journey["state"]
     assert refused(client.get(reverse("members:identity_return", args=["spid"]), query), Problem.REFUSED)
     assert refused(client.get(reverse("members:identity_return", args=["spid"])), Problem.EXPIRED)
 
@@ -408,6 +421,31 @@ def test_a_gateway_that_does_not_say_when_is_believed_by_those_who_come_in(clien
     member = MemberFactory()
     come(client, provider, provider.person(member.tax_code, auth_time=None))
     assert who(client) == member.user.pk
+
+
+def test_the_recovery_email_changes_without_a_password(client: Client, provider: Provider) -> None:
+    """Somebody whom SPID let in has none to type: they have just proved who they are, once."""
+    member = without_account()
+    with scopes_disabled():
+        pec = lifecycle.request_pec([member.pk], PecDomain.objects.get(name="tsrm.org"), OFFICE).created[0]
+    page = reverse("pec_requests:change-recovery", args=[pec.public_id])
+    subject = provider.person(member.tax_code)
+    come(client, provider, subject)
+    for address in ("nuova@example.com", "altra@example.com"):
+        assert 'type="password"' not in client.get(page).content.decode()
+        assert client.post(page, {"email": address})["Location"] == reverse("pec_requests:panel", args=[pec.public_id])
+        assert pending(pec) == address
+        assert reverse("account_reauthenticate") in client.post(page, {"email": "terza@example.com"})["Location"]
+        assert pending(pec) == address
+        assert come(client, provider, subject, confirm="1", next=page)["Location"] == page
+
+    member.refresh_from_db()
+    member.user.set_password(PASSWORD)
+    member.user.save()
+    client.force_login(member.user)
+    assert "al posto della password" in client.get(page).content.decode()
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    assert 'type="password"' not in client.get(page).content.decode()
 
 
 def test_without_a_gateway_any_more_a_password_comes_first(client: Client, settings: Any) -> None:
