@@ -23,6 +23,7 @@ from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.conf import settings
+from django.core.cache import cache
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 from django.urls import reverse
@@ -34,6 +35,7 @@ from members.identity_problems import IdentityRefused, Problem, told_by_gateway
 # By a private key of the gateway's, never by a secret that is ours too.
 ALGORITHMS = [f"{family}{bits}" for family in ("RS", "PS", "ES") for bits in (256, 384, 512)]
 CLOCK_SECONDS = 60  # how far the gateway's clock may be from ours
+AWAY_SECONDS = 10
 _PREFIX = "TINIT-"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
 
@@ -48,7 +50,7 @@ class Identity:
     issuer: str
 
     @property
-    def evidence(self) -> dict[str, str]:
+    def evidence(self) -> dict[str, Any]:
         """For the log and the session, which say how but not who."""
         return {"gateway": self.gateway, "level": self.level, "issuer": self.issuer}
 
@@ -69,7 +71,7 @@ class Journey:
 def depart(request: HttpRequest, gateway: Gateway, *, confirming: bool, next_url: str) -> str:
     """The gateway's address to send this browser to."""
     nonce = secrets.token_urlsafe(32)
-    with _talking():
+    with _missed(gateway), _talking():
         answer = _Provider(request, gateway).redirect(
             request,
             process="login",
@@ -105,7 +107,7 @@ def arrive(request: HttpRequest, gateway: Gateway, journey: Journey | None) -> I
         raise IdentityRefused(Problem.EXPIRED)
     if request.GET.get("iss", gateway.issuer).rstrip("/") != gateway.issuer.rstrip("/"):
         raise IdentityRefused(Problem.NOT_TRUSTED, "the answer names another issuer")
-    adapter = _Adapter(request, gateway)
+    adapter = GatewayAdapter(request, gateway)
     with _talking():
         tokens = adapter.exchange(journey.verifier)
         claims = adapter.verified(tokens["id_token"], nonce=journey.nonce)
@@ -135,11 +137,11 @@ class _Provider(OpenIDConnectProvider):  # type: ignore[misc]  # allauth is not 
         )
         super().__init__(request, app=app)
 
-    def get_oauth2_adapter(self, request: HttpRequest) -> _Adapter:
-        return _Adapter(request, self.gateway)
+    def get_oauth2_adapter(self, request: HttpRequest) -> GatewayAdapter:
+        return GatewayAdapter(request, self.gateway)
 
 
-class _Adapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth is not typed
+class GatewayAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth is not typed
     def __init__(self, request: HttpRequest, gateway: Gateway) -> None:
         super().__init__(request, gateway.key)
         self.gateway = gateway
@@ -220,6 +222,20 @@ class _Adapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth is 
             response.raise_for_status()
             told: dict[str, Any] = response.json()
         return told
+
+
+@contextmanager
+def _missed(gateway: Gateway) -> Iterator[None]:
+    """Once a gateway has not answered, nobody waits for it for a moment: each would hold a process of the portal's."""
+    key = f"gateway-away:{gateway.issuer}"
+    if cache.get(key):
+        raise IdentityRefused(Problem.DOWN, "it did not answer a moment ago")
+    try:
+        yield
+    except IdentityRefused as refused:
+        if refused.problem is Problem.DOWN:
+            cache.set(key, True, AWAY_SECONDS)
+        raise
 
 
 @contextmanager

@@ -18,8 +18,20 @@ import requests
 from tests.sandbox_process import free_ports
 
 START_SECONDS = 60
+CLIENT_SECRET = "segreto-del-portale-presso-il-gateway"
 SPID_LEVEL = "https://www.spid.gov.it/SpidL2"
 TAX_CODE = "https://attributes.eid.gov.it/fiscal_number"
+
+
+def gateway(key: str, issuer: str) -> dict[str, str]:
+    """It, as ``IDENTITY_GATEWAYS`` describes a gateway."""
+    return {
+        "name": key.upper(),
+        "issuer": issuer,
+        "client_id": f"albo-{key}",
+        "client_secret": CLIENT_SECRET,
+        "params": "",
+    }
 
 
 @dataclass
@@ -27,8 +39,11 @@ class Provider:
     """A running provider: who is known there, and what happens on its page."""
 
     port: int
-    process: subprocess.Popen[bytes]
+    process: subprocess.Popen[bytes] | None = None  # None: somebody else has started it
     http: requests.Session = field(default_factory=requests.Session)
+
+    def __post_init__(self) -> None:
+        self.http.trust_env = False
 
     @property
     def issuer(self) -> str:
@@ -37,6 +52,18 @@ class Provider:
     @property
     def other_issuer(self) -> str:
         return f"http://localhost:{self.port}"
+
+    def wait(self) -> Provider:
+        """Until it answers."""
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline and not (self.process and self.process.poll()):
+            try:
+                self.http.get(f"{self.issuer}/.well-known/openid-configuration", timeout=5)
+            except requests.ConnectionError:
+                time.sleep(0.05)
+            else:
+                return self
+        raise TimeoutError("The OpenID Connect provider did not start")
 
     def person(self, tax_code: str | None = None, **claims: Any) -> str:
         """Somebody it knows, of the second level unless told otherwise. It says null of what is None."""
@@ -53,23 +80,13 @@ class Provider:
 
     def stop(self) -> None:
         self.http.close()
-        self.process.terminate()
-        self.process.wait()
+        if self.process:
+            self.process.terminate()
+            self.process.wait()
 
 
 def start_provider() -> Provider:
-    """Start one on a free port and wait until it answers."""
+    """Start one on a free port. It answers a few seconds later: see ``wait``."""
     (port,) = free_ports(1)
-    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port), "--no-refresh-token", "true"]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    provider = Provider(port, process)
-    deadline = time.monotonic() + START_SECONDS
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            provider.http.get(f"{provider.issuer}/.well-known/openid-configuration", timeout=5)
-        except requests.ConnectionError:
-            time.sleep(0.05)
-        else:
-            return provider
-    provider.stop()
-    raise TimeoutError("The OpenID Connect provider did not start")
+    command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port)]
+    return Provider(port, subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))

@@ -37,7 +37,7 @@ class Person:
 
     def new_page(self) -> Page:
         page = self.context.new_page()
-        hosts = {urlsplit(address).netloc for address in (self.demo.portal, self.demo.sandbox)}
+        hosts = {urlsplit(address).netloc for address in (self.demo.portal, self.demo.sandbox, self.demo.spid)}
         self._watches.append(Watch(page, hosts))
         return page
 

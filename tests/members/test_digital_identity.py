@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Iterator
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
+import jwt
 import pytest
+import requests
 from allauth.mfa.totp.internal.auth import TOTP, format_hotp_value, generate_totp_secret, hotp_value
 from allauth.mfa.totp.internal.auth import yield_hotp_counters_from_time as counters
 from allauth.socialaccount.models import SocialAccount
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
 from django.urls import reverse
 from django_scopes import scopes_disabled
@@ -22,14 +26,15 @@ from albo_pec.log_masks import masked
 from audit.actors import Actor
 from audit.models import LogEntry
 from audit.words import sentence
-from members import access
+from members import access, digital_identity
 from members.access import LinkState
-from members.identity_problems import SENTENCES, Problem
+from members.gateways import find
+from members.identity_problems import SENTENCES, IdentityRefused, Problem
 from members.models import AccessLink, Member, User
 from pec_requests import lifecycle, recovery
 from pec_requests.models import PecDomain, PecRequest
 from tests.factories import PASSWORD, MemberFactory, OrdineFactory, UserFactory, staff
-from tests.oidc_provider import SPID_LEVEL, TAX_CODE, Provider, start_provider
+from tests.oidc_provider import CLIENT_SECRET, SPID_LEVEL, TAX_CODE, Provider, gateway, start_provider
 from tests.sandbox_process import free_ports
 
 pytestmark = pytest.mark.django_db
@@ -39,17 +44,15 @@ OFFICE = Actor(name="segreteria")
 @pytest.fixture(scope="session")
 def provider() -> Iterator[Provider]:
     running = start_provider()
-    yield running
+    yield running.wait()
     running.stop()
 
 
 @pytest.fixture(autouse=True)
 def gateways(settings: Any, provider: Provider) -> None:
     """SPID at one issuer, CIE at another."""
-    settings.IDENTITY_GATEWAYS = {
-        key: {"name": key.upper(), "issuer": issuer, "client_id": f"albo-{key}", "client_secret": "x", "params": ""}
-        for key, issuer in (("spid", provider.issuer), ("cie", provider.other_issuer))
-    }
+    issuers = {"spid": provider.issuer, "cie": provider.other_issuer}
+    settings.IDENTITY_GATEWAYS = {key: gateway(key, issuer) for key, issuer in issuers.items()}
 
 
 def leave(client: Client, key: str = "spid", **posted: str) -> str:
@@ -337,13 +340,39 @@ def test_one_gateways_answer_is_no_good_for_the_other(client: Client, provider: 
 def test_a_gateway_that_is_away_or_is_another(client: Client, provider: Provider, settings: Any) -> None:
     start, spid = reverse("members:identity_start", args=["spid"]), settings.IDENTITY_GATEWAYS["spid"]
     address = provider.says(leave(client), sub=provider.person(MemberFactory().tax_code))
-    spid["issuer"] = f"http://127.0.0.1:{free_ports(1)[0]}"
+    away = f"http://127.0.0.1:{free_ports(1)[0]}"
+    spid["issuer"] = away
     assert refused(client.post(start), Problem.DOWN)
     assert refused(back(client, address), Problem.DOWN)
+    with socket.create_server(("127.0.0.1", int(away.rpartition(":")[2]))) as listening:
+        listening.settimeout(0)
+        assert refused(client.post(start), Problem.DOWN)
+        with pytest.raises(BlockingIOError):
+            listening.accept()  # nobody even called: the others did not wait for it again
     spid["issuer"] = f"{provider.issuer}/nothing-here"
     assert refused(client.post(start), Problem.DOWN)
     spid["issuer"] = f"{provider.issuer}/."  # the same machine, that gives itself another name
     assert refused(client.post(start), Problem.NOT_TRUSTED)
+
+
+def test_only_the_gateways_own_signature_counts(rf: Any, provider: Provider, settings: Any) -> None:
+    adapter = digital_identity.GatewayAdapter(rf.get("/"), find("spid"))
+    now = int(time.time())
+    claims = {"iss": provider.issuer, "aud": "albo-spid", "sub": "x", "iat": now, "exp": now + 60, "nonce": "n"}
+    keys = requests.get(f"{provider.issuer}/jwks", timeout=10).json()["keys"]
+    ours = rsa.generate_private_key(65537, 2048)
+    name = {"kid": keys[0]["kid"]} if "kid" in keys[0] else {}
+    forged = [
+        jwt.encode(claims, ours, "RS256", headers=name),
+        jwt.encode(claims, ours, "RS256", headers={"kid": "another"}),
+        jwt.encode(claims, "", "none", headers=name),
+        jwt.encode(claims, CLIENT_SECRET, "HS256", headers=name),
+        "not.a.token",
+        "",
+    ]
+    for token in forged:
+        with pytest.raises((jwt.PyJWTError, IdentityRefused)):
+            adapter.verified(token, nonce="n")
 
 
 # --- The button -------------------------------------------------------------------------------------------------------
