@@ -40,7 +40,7 @@ SENTENCES: dict[str, str | Promise] = {
     "pec.mended": _("Differenza con il gestore riparata: {repair} (registro: {here}; gestore: {there})"),
     "member.merged": _(
         "Unita qui la scheda {record}: dati presi {filled}; iscrizioni portate {moved}, non conservate {dropped}; "
-        "caselle {addresses}; accesso al portale {account}"
+        "caselle {addresses}; accesso al portale {account}; non coincidevano: {unlike}"
     ),
     "member.tax_code_corrected": _("Codice fiscale corretto: prima {old}, ora {new}"),
     "member.tax_code_restored": _("Rimesso il codice fiscale {new}: il gestore non ha accettato {old}"),

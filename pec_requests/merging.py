@@ -25,6 +25,8 @@ from pec_requests.models import Difference, PecRequest, ReservedAddress
 from pec_requests.provider.words import masked
 from pec_requests.states import LIVE, Status
 
+# By these a person is known; the codice fiscale apart, which is what two records of one person differ in.
+_IDENTITY = {"search_key": "surname", "birth_date": "birth_date", "sex": "sex"}
 # What the record that stays takes where it has nothing of its own.
 FILLED = (
     *("sex", "birth_date", "birth_place", "birth_province", "file_number", "personal_email", "mobile", "own_pec"),
@@ -42,13 +44,19 @@ class Met:
 
 
 @transaction.atomic
-def merge(kept_id: int, gone_id: int, actor: Actor) -> bool:
-    """Merge a record into another. False where somebody has done it already."""
+def merge(kept_id: int, gone_id: int, actor: Actor, *, verified: bool = False) -> bool:
+    """Merge a record into another. False where somebody has done it already.
+
+    Raise ``CorrectionRefused`` where they do not look like one person and nobody has ``verified`` that they are.
+    """
     locked = corrections.lock([kept_id, gone_id])
     kept, gone = locked.members.get(kept_id), locked.members.get(gone_id)
     if kept is None or gone is None:
         return False
     behind = check(kept, gone, locked)
+    doubts = unlike(kept, gone)
+    if doubts and not verified:
+        raise CorrectionRefused(_("Le due schede non sembrano della stessa persona: serve una verifica."))
     addresses = [r.address for r in locked.of(gone)]
     PecRequest.objects.filter(member=gone).update(member=kept)
     ReservedAddress.objects.filter(member=gone).update(member=kept)
@@ -68,6 +76,7 @@ def merge(kept_id: int, gone_id: int, actor: Actor) -> bool:
         dropped="; ".join(dropped) or "–",
         addresses=", ".join(addresses) or "–",
         account=account,
+        unlike=", ".join(doubts) or "–",
     )
     corrections.tell_provider(behind, gone.tax_code)
     gone.delete()
@@ -104,6 +113,12 @@ def check(kept: Member, gone: Member, locked: Locked | None = None) -> list[PecR
             }
         )
     return corrections.to_correct_there(r for r in requests if r.member_id == gone.pk)
+
+
+def unlike(one: Member, other: Member) -> list[str]:
+    """In what the two do not look like one person: the names of the data that both have, each another."""
+    pairs = [(shown, getattr(one, field), getattr(other, field)) for field, shown in _IDENTITY.items()]
+    return [_label(shown) for shown, ours, theirs in pairs if ours and theirs and ours != theirs]
 
 
 def meeting(kept: Member, gone: Member) -> tuple[list[Enrolment], list[Met]]:
@@ -155,4 +170,8 @@ def _fill(kept: Member, gone: Member) -> list[str]:
     if "personal_email" in filled:
         kept.email_confirmed_at = gone.email_confirmed_at
     kept.save()
-    return [str(Member._meta.get_field(name).verbose_name) for name in filled]  # type: ignore[union-attr]  # plain fields
+    return [_label(name) for name in filled]
+
+
+def _label(field: str) -> str:
+    return str(Member._meta.get_field(field).verbose_name)  # type: ignore[union-attr]  # plain fields

@@ -161,7 +161,7 @@ class CorrectingAdmin(MemberAdmin):
         """Ask for the code; show what will come of it; correct."""
         form = TaxCodeForm(request.POST or None)
         title, ask = _("Correggi il codice fiscale"), _("Continua")
-        text = _("Il codice di %(name)s è ora %(code)s.") % {"name": member.full_name, "code": member.tax_code}
+        text = _("In scheda %(name)s ha il codice %(code)s.") % {"name": member.full_name, "code": member.tax_code}
         if request.method != "POST" or not form.is_valid():
             return self.confirm_page(request, member, title, text, form=form, button=ask)
         code = form.cleaned_data["code"]
@@ -202,6 +202,8 @@ class CorrectingAdmin(MemberAdmin):
         choices = [_Choice(member, other), _Choice(other, member)]
         why_not = {choice.refusal for choice in choices}
         hopeless = len(why_not) == 1 and "" not in why_not  # whichever of the two stays
+        doubts = ", ".join(merging.unlike(member, other))
+        doubt = _("Le due schede non sembrano della stessa persona. Non coincidono: %s.") % doubts if doubts else ""
         return self._correction(
             request,
             member,
@@ -212,7 +214,8 @@ class CorrectingAdmin(MemberAdmin):
             choices=choices,
             nothing=hopeless,
             danger=True,
-            warnings=why_not if hopeless else (),
+            warnings=why_not if hopeless else [doubt] if doubt else (),
+            doubt=doubt,
         )
 
     def _other_record(self, request: HttpRequest, member: Member, form: TaxCodeForm) -> Member | None:
@@ -231,8 +234,10 @@ class CorrectingAdmin(MemberAdmin):
 
     def _merge(self, request: HttpRequest, kept: Member, gone: Member) -> HttpResponse:
         require_permission(request, MERGE, gone)
+        verified = bool(request.POST.get("verified"))
         try:
-            tell(request, merging.merge(kept.pk, gone.pk, Actor.of(request)), _("Le due schede sono una sola."))
+            done = merging.merge(kept.pk, gone.pk, Actor.of(request), verified=verified)
+            tell(request, done, _("Le due schede sono una sola."))
         except CorrectionRefused as why:
             messages.error(request, str(why))
         return self._back(kept)

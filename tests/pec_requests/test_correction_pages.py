@@ -95,6 +95,19 @@ def test_two_records_are_shown_side_by_side_and_merged_once(office: Client, memb
     assert office.post(page, data).status_code == 404  # who has not done it learns nothing
 
 
+def test_who_does_not_look_like_one_person_is_merged_only_when_somebody_has_made_sure(
+    office: Client, member: Member
+) -> None:
+    other = MemberFactory(ordine=member.ordine, surname="Bianchi")
+    data = {"code": other.tax_code, "keep": member.pk}
+    shown = text(office.post(url(member, "merge"), {"code": other.tax_code}))
+    assert "Non coincidono: cognome." in shown and 'name="verified"' in shown
+    assert "serve una verifica" in text(office.post(url(member, "merge"), data, follow=True))
+    assert Member.objects.count() == 2
+    assert "sono una sola" in text(office.post(url(member, "merge"), data | {"verified": "1"}, follow=True))
+    assert LogEntry.objects.get(action="member.merged").detail["unlike"] == "cognome"
+
+
 def test_what_cannot_be_merged_says_why_and_offers_no_button(office: Client, member: Member, domain: PecDomain) -> None:
     twin = MemberFactory(ordine=member.ordine)
     lifecycle.request_pec([member.pk, twin.pk], domain, STAFF)
