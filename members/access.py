@@ -203,7 +203,9 @@ def _tell(user: User, template: str) -> None:
 
 def tell_email_replaced(member: Member, old: str) -> None:
     """Tell the old address that the office put another in its place: links for a new password go there now."""
-    if member.user and member.user.has_usable_password() and emails.is_valid(old):
+    account = member.user
+    in_use = account and (account.has_usable_password() or account.last_login)  # who came by SPID has no password
+    if in_use and emails.is_valid(old):
         context = {"name": member.full_name, "new_email": emails.mask(member.personal_email)}
         mail.send("email_replaced", to=old, ordine=member.ordine, context=context)
 

@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
 from django.urls import reverse
 from django_scopes import scopes_disabled
+from post_office.models import Email
 from stdnum.it import codicefiscale
 
 from albo_pec.log_masks import masked
@@ -184,6 +185,10 @@ def test_the_first_time_makes_the_account_and_ends_what_the_ordine_gave_out(clie
     states = {link.purpose: access.inspect_link(link.pk).state for link in AccessLink.objects.filter(user=user)}
     used = AccessLink.Purpose.INVITATION, AccessLink.Purpose.PRINTED
     assert states == {**dict.fromkeys(used, LinkState.USED), AccessLink.Purpose.PASSWORD: LinkState.VALID}
+
+    member.refresh_from_db()
+    access.tell_email_replaced(member, "prima@example.com")  # a link for a password would go elsewhere now
+    assert Email.objects.latest("id").to == ["prima@example.com"]
 
     fresh = without_account()
     come(Client(), provider, provider.person(fresh.tax_code))
