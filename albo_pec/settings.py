@@ -207,6 +207,15 @@ PEC_LABELS = env.list(
     "PEC_LABELS",
     default=["pec", "legalmail", "arubapec", "postecert", "pecmail", "cert", "postacertificata", "sicurezzapostale"],
 )
+# Public employers' addresses often lose what comes from outside: a word of the domain tells one; ``*`` is any letters.
+EMPLOYER_LABELS = env.list(
+    "EMPLOYER_LABELS",
+    default=[
+        *("asl*", "ausl*", "usl*", "asur", "asrem", "asufc", "asugi", "ats", "asst", "ast", "asp", "ulss*", "apss"),
+        *("ao", "aou*", "aosp*", "azienda*", "ospedal*", "policlinico*", "irccs*", "sanita", "salute", "arpa*"),
+        *("regione", "provincia", "comune", "unione", "gov", "istruzione"),
+    ],
+)
 
 # --- Mail: rows first (post_office), SMTP by a worker -----------------------------------------------------------------
 EMAIL_BACKEND = "post_office.EmailBackend"
@@ -258,6 +267,7 @@ MFA_TOTP_ISSUER = SITE_NAME
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=30)
 PASSWORD_LINK_HOURS = env.int("PASSWORD_LINK_HOURS", default=3)
 RECOVERY_LINK_HOURS = env.int("RECOVERY_LINK_HOURS", default=24)
+RECOVERY_STOP_DAYS = env.int("RECOVERY_STOP_DAYS", default=7)
 
 # --- Words ------------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "it"

@@ -30,6 +30,8 @@ Purpose = AccessLink.Purpose
 _ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _MISREAD = str.maketrans("OIL", "011")
 _CODE_LENGTH, _GROUP = 12, 4
+# Links for a new password in a day. ``throttle`` counts who asks, and forgets when its cache does; this does not.
+_LINKS_PER_DAY = 10
 
 
 class LinkState(enum.StrEnum):
@@ -111,7 +113,7 @@ def send_password_link(identifier: str, actor: Actor) -> None:
     if not to or (user is not None and not user.is_active):
         return
     account = _account(member) if member else user
-    if account is None:
+    if account is None or _had_enough_links(account):
         return
     token = _new_token()
     _issue(account, Purpose.PASSWORD, _digest(token), timedelta(hours=settings.PASSWORD_LINK_HOURS))
@@ -190,6 +192,15 @@ def tell_email_replaced(member: Member, old: str) -> None:
         mail.send("email_replaced", to=old, ordine=member.ordine, context=context)
 
 
+def void_password(user: User, actor: Actor) -> None:
+    """Somebody else may know it: every session and every link ends, and the way in is a new link or code."""
+    account = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
+    account.set_unusable_password()
+    account.save(update_fields=["password"])
+    _live_links(account).update(replaced_at=timezone.now())
+    _record("access.password_voided", actor, account.record)
+
+
 def retire(user: User) -> bool:
     """Close the account of a record that is no more: its sessions end, its links are void. False for one that also
     works in an office, and goes on without a record.
@@ -241,6 +252,12 @@ def _issue(user: User, purpose: Purpose, digest: str, lifetime: timedelta) -> No
     now = timezone.now()
     _live_links(user).filter(purpose=purpose).update(replaced_at=now)
     AccessLink.objects.create(user=user, purpose=purpose, digest=digest, expires_at=now + lifetime)
+
+
+def _had_enough_links(user: User) -> bool:
+    since = timezone.now() - timedelta(days=1)
+    links = AccessLink.objects.filter(user=user, purpose=Purpose.PASSWORD, created_at__gt=since)
+    return links.count() >= _LINKS_PER_DAY
 
 
 def _live_links(user: User) -> QuerySet[AccessLink]:

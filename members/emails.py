@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from fnmatch import fnmatchcase
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
@@ -12,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 MIN_LENGTH, MAX_LENGTH = 5, 80
 
 _syntax = EmailValidator(allowlist=[])
+_BETWEEN_WORDS = re.compile(r"[-_.]")
 
 
 class EmailProblem(TextChoices):
@@ -56,6 +60,14 @@ def is_pec(address: str) -> bool:
     labels = domain.split(".")
     parents = {".".join(labels[n:]) for n in range(len(labels))}
     return not parents.isdisjoint(settings.PEC_DOMAINS) or not set(labels).isdisjoint(settings.PEC_LABELS)
+
+
+def is_employers(address: str) -> bool:
+    """Whether this looks like an address at work, where messages from outside are often held back: a word of its domain
+    fits one of ``EMPLOYER_LABELS`` (``regione.marche.it``, ``asst-monza.it``, ``aslroma1.it`` by ``asl*``).
+    """
+    words = _BETWEEN_WORDS.split(address.strip().rpartition("@")[2].lower())
+    return any(fnmatchcase(word, label) for word in words for label in settings.EMPLOYER_LABELS)
 
 
 def same(one: str, other: str) -> bool:

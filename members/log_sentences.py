@@ -8,6 +8,7 @@ SENTENCES: dict[str, str | Promise] = {
     "access.code_printed": _("Codice di primo accesso stampato"),
     "access.link_sent": _("Link per una nuova password del portale spedito a {email}"),
     "access.password_set": _("Nuova password del portale impostata"),
+    "access.password_voided": _("Password del portale annullata: ne serve una nuova"),
     "access.login": _("Accesso al portale"),
     "access.login_failed": _("Tentativo di accesso non riuscito"),
     "access.logout": _("Uscita dal portale"),

@@ -30,6 +30,7 @@ _OPERATORE = frozenset(
         "pec_requests.cancel_request",
         "pec_requests.retry_operation",
         "pec_requests.cancel_enrolment",
+        "pec_requests.settle_alarm",
     }
 )
 _RESPONSABILE = _OPERATORE | {

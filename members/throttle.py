@@ -33,12 +33,28 @@ class Rule:
 
 PASSWORD_LINK = Rule("password-link", per_caller=Limit(20, 3600), per_person=Limit(3, 900))
 PRINTED_CODE = Rule("printed-code", per_caller=Limit(30, 3600), per_person=Limit(5, 900))
+# The password typed once more before a delicate act, and links asked for; how many mails a day, the database counts.
+PROOF = Rule("proof", per_caller=Limit(60, 3600), per_person=Limit(10, 300))
+MAILBOX_LINK = Rule("mailbox-link", per_caller=Limit(60, 3600), per_person=Limit(20, 900))
+# Links in mails that were none: a caller who makes them up is not even told so any more.
+WRONG_LINKS = Limit(30, 3600)
 
 
 def allow(request: HttpRequest, rule: Rule, person: str) -> bool:
     """Count one attempt; False when it is one too many."""
     caller = get_adapter().get_client_ip(request)
     return _count(rule.name, "caller", caller, rule.per_caller) and _count(rule.name, "person", person, rule.per_person)
+
+
+def may_open_links(request: HttpRequest) -> bool:
+    """Whether this caller has not yet opened too many links that there are not."""
+    key = _key("wrong-link", "caller", get_adapter().get_client_ip(request))
+    return int(cache.get(key) or 0) < WRONG_LINKS.times
+
+
+def count_wrong_link(request: HttpRequest) -> None:
+    """The caller has opened a link that there is not."""
+    _count("wrong-link", "caller", get_adapter().get_client_ip(request), WRONG_LINKS)
 
 
 def refusal(request: HttpRequest, seconds: int = 300) -> HttpResponse:
@@ -50,7 +66,7 @@ def refusal(request: HttpRequest, seconds: int = 300) -> HttpResponse:
 
 def _count(name: str, kind: str, who: str, limit: Limit) -> bool:
     """Without Redis nobody is counted: the codes are long, and a login has limits of its own."""
-    key = f"throttle:{name}:{kind}:{hashlib.sha256(who.encode()).hexdigest()}"
+    key = _key(name, kind, who)
     try:
         cache.add(key, 0, limit.seconds)
         return int(cache.incr(key)) <= limit.times
@@ -59,3 +75,7 @@ def _count(name: str, kind: str, who: str, limit: Limit) -> bool:
     except Exception:  # redis-py's errors have no common Django class
         logger.warning("throttle_off: the cache does not answer", exc_info=True)
         return True
+
+
+def _key(name: str, kind: str, who: str) -> str:
+    return f"throttle:{name}:{kind}:{hashlib.sha256(who.encode()).hexdigest()}"

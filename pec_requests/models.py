@@ -189,6 +189,7 @@ class PecRequest(models.Model):
             ("correct_tax_code", _("Può correggere un codice fiscale")),
             ("merge_members", _("Può unire due schede")),
             ("transfer_member", _("Può trasferire a un altro Ordine")),
+            ("settle_alarm", _("Può chiudere un allarme sull'email di recupero")),
         ]
 
     def __str__(self) -> str:
@@ -320,20 +321,36 @@ class WorkerShare(models.Model):
 class RecoveryEmailChange(models.Model):
     """A member's wish to change the recovery e-mail; nothing changes before the new address confirms it.
 
-    Only the SHA-256 of the link's secret is kept.
+    Only the SHA-256 of the link's secret is kept. Somebody at ``told_email`` may say that it was not the member
+    (``recovery_alarms``): that is an alarm, open until staff give a ``verdict``.
     """
+
+    class Dropped(models.TextChoices):
+        REPLACED = "REPLACED", _("un altro ha preso il suo posto")
+        WITHDRAWN = "WITHDRAWN", _("ritirato dall'iscritto")
+        STOPPED = "STOPPED", _("fermato da un allarme")
+
+    class Verdict(models.TextChoices):
+        MEMBER = "MEMBER", _("È stato l'iscritto")
+        STRANGER = "STRANGER", _("Non è stato l'iscritto")
 
     request = models.ForeignKey(PecRequest, models.PROTECT, related_name="recovery_changes")
     asked_by = models.ForeignKey(User, models.PROTECT, related_name="+")
     new_email = models.CharField(_("nuova email di recupero"), max_length=254)
+    # What was in force when it was asked for, and who was told that it was asked: the same address, where there is one.
+    old_email = models.CharField(max_length=254, blank=True, db_default="")
+    told_email = models.CharField(max_length=254, blank=True, db_default="")
     digest = models.CharField(max_length=64, unique=True)
     # The asker's session hash at the time: a new password of the portal voids the link.
     session_hash = models.CharField(max_length=64)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True, blank=True)
-    # A newer wish took its place, or the request came to an end.
+    applied_at = models.DateTimeField(null=True, blank=True)
     dropped_at = models.DateTimeField(null=True, blank=True)
+    dropped = models.CharField(max_length=10, choices=Dropped, blank=True, db_default="")
+    alarm_at = models.DateTimeField(null=True, blank=True)
+    verdict = models.CharField(max_length=10, choices=Verdict, blank=True, db_default="")
 
     objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="request__member__ordine")
 

@@ -88,28 +88,10 @@ def _address(member: Member, request: PecRequest | None) -> str:
     return member.usable_email or (request.recovery_email if request else "")
 
 
-def recovery_email_to_confirm(request: PecRequest, new_email: str, secret: str) -> None:
-    """The link to the new address; and, to the old one, that somebody asked for the change."""
-    link = settings.PORTAL_URL + reverse("pec_requests:confirm-recovery", args=[secret])
-    _send("recovery_confirm", new_email, request, link=link, new_email=new_email, hours=settings.RECOVERY_LINK_HOURS)
-    if request.recovery_email:
-        _send("recovery_asked", request.recovery_email, request, new_email=masked(new_email))
-
-
-def recovery_email_changed(request: PecRequest, old: str, new: str) -> None:
-    """The change is made: both addresses are told."""
-    for to in dict.fromkeys(address for address in (old, new) if address):
-        _send("recovery_changed", to, request, new_email=masked(new))
-
-
 def provider_stopped(reason: str) -> None:
     """The one alarm to the administrators of the installation."""
     for _name, address in settings.ADMINS:
         mail.send("provider_stopped", to=address, ordine=None, context={"reason": reason})
-
-
-def _send(template: str, to: str, request: PecRequest, **context: object) -> None:
-    mail.send_all([_letter(template, to, request, **context)])
 
 
 def _letter(template: str, to: str, request: PecRequest, **context: object) -> mail.Letter:

@@ -14,8 +14,8 @@ from django.utils.translation import gettext as _
 
 from audit import log
 from audit.actors import Actor
-from pec_requests import health, lifecycle, notices, operations
-from pec_requests.models import PecRequest, ProviderOperation
+from pec_requests import health, lifecycle, notices, operations, recovery_in_force, recovery_mails
+from pec_requests.models import ProviderOperation
 from pec_requests.operations import Claim
 from pec_requests.performing import AddressTaken, Done, NeverRepeat, Outcome
 from pec_requests.provider import Misconfigured, ProviderError, Refused, UnknownOutcome
@@ -94,8 +94,9 @@ def _settle_done(claims: list[Claim], results: dict[uuid.UUID, str]) -> None:
         match Kind(operation.kind):
             case Kind.RESET:
                 _record("pec.reset.sent", operation, email=results[token])
+                recovery_mails.reset_sent(operation.request)
             case Kind.RECOVERY_EMAIL:
-                _recovery_email_changed(operation)
+                recovery_in_force.made(operation.request, operation.recovery_email, _WORKER)
             case Kind.TAX_CODE:
                 _record("pec.tax_code.corrected", operation)
             case Kind.CLOSE if not operation.request.is_live:
@@ -119,13 +120,6 @@ def _settle_outcome(operation: ProviderOperation, outcome: AddressTaken | NeverR
             _unknown(operation, _("Il lavoro si è interrotto prima che si sapesse l'esito."))
 
 
-def _recovery_email_changed(operation: ProviderOperation) -> None:
-    old, new = operation.request.recovery_email, operation.recovery_email
-    PecRequest.objects.filter(pk=operation.request_id).update(recovery_email=new)
-    _record("pec.recovery.changed", operation, email=notices.masked(new))
-    notices.recovery_email_changed(operation.request, old, new)
-
-
 def _settle_error(claim: Claim, operation: ProviderOperation, error: Exception) -> None:
     """The four kinds of error, and the one that is ours: an unexpected one is an unknown outcome."""
     if not isinstance(error, ProviderError):
@@ -143,6 +137,8 @@ def _settle_error(claim: Claim, operation: ProviderOperation, error: Exception) 
             operations.postpone(operation, 0, error=str(error), look_first=unsure, spare_attempt=True)
         case Refused():
             _attention(operation, str(error), look_first=False)
+            if operation.kind == Kind.RECOVERY_EMAIL:
+                recovery_in_force.not_made(operation.request, operation.recovery_email)
         case UnknownOutcome() if operation.kind == Kind.RESET:
             _unknown(operation, str(error))
         case _ if operation.attempts >= settings.OPERATION_MAX_ATTEMPTS and not spare:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, ParamSpec
 
-from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -15,14 +14,14 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from audit.actors import Actor
 from audit.models import LogEntry
 from members.current import record_of, record_required
-from members.models import Member, User
-from pec_requests import figures, lifecycle, passwords, recovery, wording
-from pec_requests.forms import AcceptForm, RecoveryEmailForm
+from members.models import Member
+from pec_requests import figures, lifecycle, recovery, wording
+from pec_requests.forms import AcceptForm
 from pec_requests.models import PecRequest
 from pec_requests.states import IllegalMove, Status, Who, moves_from
 
@@ -141,11 +140,11 @@ def panel_status(request: HttpRequest, pec: PecRequest) -> HttpResponse:
 
 
 def _panel(pec: PecRequest) -> dict[str, object]:
-    wish = recovery.pending(pec)
+    frozen, wish = recovery.standing(pec)
     told = {
         "situation": wording.situation(pec),
         "reset": wording.reset_situation(pec),
-        "recovery": wording.recovery_situation(pec, wish),
+        "recovery": wording.FROZEN if frozen else wording.recovery_situation(pec, wish),
     }
     moving = any(s.moving for s in told.values() if s)
     return {
@@ -153,72 +152,11 @@ def _panel(pec: PecRequest) -> dict[str, object]:
         "pec": pec,
         "seconds": wording.look_again_seconds(pec) if moving else 0,
         "wish": wish,
+        "frozen": frozen,
         "moving": moving,
         "has_password": pec.status in (Status.ATTIVO, Status.SOSPESO),
         "webmail_url": settings.WEBMAIL_URL,
     }
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@own_request
-def change_recovery(request: HttpRequest, pec: PecRequest) -> HttpResponse:
-    """**Modifica Email di Recupero**: the password again, then a link to the new address."""
-    if not pec.is_live:
-        raise Http404
-    if request.method == "POST" and not ratelimit.consume(request, action="reauthenticate", user=request.user):
-        return render(request, "429.html", status=429)
-    form = RecoveryEmailForm(posted(request), pec_request=pec, user=cast(User, request.user))
-    if request.method == "POST" and form.is_valid():
-        try:
-            change = recovery.ask(pec.pk, form.cleaned_data["email"], cast(User, request.user), Actor.of(request))
-        except recovery.RecoveryRefused as why:
-            form.add_error("email", str(why))
-        else:
-            messages.success(
-                request, _("Abbiamo spedito un link a %(email)s: aprilo per confermare.") % {"email": change.new_email}
-            )
-            return redirect("pec_requests:panel", public_id=pec.public_id)
-    return render(request, "pec_requests/change_recovery.html", {"pec": pec, "form": form})
-
-
-@require_POST
-@own_request
-def drop_recovery(request: HttpRequest, pec: PecRequest) -> HttpResponse:
-    """**Ritira la richiesta**: the link that was mailed stops working."""
-    if recovery.drop(pec.pk, Actor.of(request)):
-        messages.success(request, _("Il cambio dell'email di recupero è stato ritirato: il link non vale più."))
-    return redirect("pec_requests:panel", public_id=pec.public_id)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@never_cache
-def confirm_recovery(request: HttpRequest, secret: str) -> HttpResponse:
-    """The link in the mail to the new address. Opening it changes nothing (mail scanners open links): a button does."""
-    if request.method == "POST":
-        try:
-            link = recovery.confirm(secret, Actor.of(request))
-        except recovery.RecoveryRefused as why:
-            messages.error(request, str(why))
-            return redirect("pec_requests:confirm-recovery", secret=secret)
-        confirmed = link.state is recovery.LinkState.VALID
-    else:
-        link, confirmed = recovery.inspect(secret), False
-    dead = link.state is not recovery.LinkState.VALID
-    context = {"link": link, "change": link.change, "confirmed": confirmed, "state": link.state.value}
-    return render(request, "pec_requests/confirm_recovery.html", context, status=410 if dead else 200)
-
-
-@require_http_methods(["GET", "HEAD", "POST"])
-@own_request
-def reset_password(request: HttpRequest, pec: PecRequest) -> HttpResponse:
-    """**Reimposta password**: where the link will go, and the button that sends it."""
-    if request.method == "POST":
-        try:
-            passwords.ask_reset(pec.pk, Actor.of(request))
-        except passwords.ResetRefused as why:
-            messages.warning(request, str(why))
-        return redirect("pec_requests:panel", public_id=pec.public_id)
-    return render(request, "pec_requests/reset_password.html", {"pec": pec})
 
 
 @require_GET

@@ -78,6 +78,16 @@ _IN_PROGRESS = {
 }
 
 
+FROZEN = Situation(
+    gettext_lazy("Segnalazione ricevuta: l'Ordine sta verificando"),
+    gettext_lazy(
+        "Qualcuno ha segnalato che il cambio dell'email di recupero non l'hai chiesto tu. Finché la segreteria non ha "
+        "verificato, email di recupero e password non si possono cambiare da qui. Chiama la segreteria dell'Ordine."
+    ),
+    "danger",
+)
+
+
 def look_again_seconds(request: PecRequest) -> int:
     """How soon a page that shows something moving should ask again: often at first, less when it takes long."""
     newest = request.operations.aggregate(at=Max("created_at"))["at"] or request.requested_at
@@ -145,5 +155,11 @@ def recovery_situation(request: PecRequest, wish: RecoveryEmailChange | None) ->
     if operation.look_first:
         text = _("Non sappiamo se il gestore ha registrato %(email)s: se ne occupa la segreteria dell'Ordine.")
         return Situation(_("Cambio da verificare"), text % {"email": operation.recovery_email}, "warning")
-    text = _("Il gestore non ha accettato %(email)s. Vale ancora l'indirizzo di prima: puoi indicarne un altro.")
-    return Situation(_("Indirizzo non accettato"), text % {"email": operation.recovery_email}, "danger")
+    if operation.recovery_email == request.recovery_email:
+        return Situation(_("Indirizzo da verificare"), _WAITING_FOR_STAFF, "warning")
+    text = _(
+        "Il gestore non ha accettato %(email)s. Vale ancora %(old)s: se non lo leggi più indica un altro indirizzo, o "
+        "chiama la segreteria dell'Ordine."
+    )
+    shown = {"email": operation.recovery_email, "old": request.recovery_email}
+    return Situation(_("Indirizzo non accettato"), text % shown, "danger")

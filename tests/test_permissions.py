@@ -70,9 +70,11 @@ PAGES: dict[str, tuple[int, ...]] = {
     "pec_requests:panel": OWN_REQUEST,
     "pec_requests:panel-status": OWN_FRAGMENT,
     "pec_requests:change-recovery": OWN_REQUEST,
-    "pec_requests:reset-password": OWN_REQUEST,
+    "pec_requests:reset-password": OWN_REQUEST_MOVED_ON,
     "pec_requests:drop-recovery": (405, 405, 405, 405, 405, 405),
+    "pec_requests:resend-recovery": (405, 405, 405, 405, 405, 405),
     "pec_requests:confirm-recovery": (410,) * 6,
+    "pec_requests:stop-recovery": (410,) * 6,
     "admin:index": OFFICE,
     "admin:login": (302,) * 6,
     "admin:logout": OFFICE,
@@ -107,6 +109,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:members_importrun_progress": (204, 204, 204, 200, 404, 200),
     "admin:members_importrun_rejects": (302, 302, 302, 404, 404, 404),  # there is no file yet
     "admin:pec_requests_pecrequest_act": OFFICE_HERE,
+    "admin:pec_requests_pecrequest_alarm": OFFICE_HERE,
     "admin:pec_requests_pecrequest_changelist": OFFICE,
     "admin:pec_requests_pecrequest_add": NOBODY,
     "admin:pec_requests_pecrequest_change": OFFICE_HERE_OR_GONE,
@@ -166,6 +169,7 @@ WORDS = {
     "members:invitation": "inventato",
     "members:password_link": "inventato",
     "pec_requests:confirm-recovery": "inventato",
+    "pec_requests:stop-recovery": "inventato",
     "admin:pec_requests_provideroperation_retry_all": "CREATE",
     "admin:app_list": "members",
     "admin:members_member_export": "csv",
@@ -176,7 +180,7 @@ WORDS = {
 
 
 # Pages about one row.
-ON_ONE = ("_change", "_history", "_delete", "_retry", "_drop", "_standing", "_cancel")
+ON_ONE = ("_change", "_history", "_delete", "_retry", "_drop", "_standing", "_cancel", "_alarm")
 KEPT = (Member, ImportRun, RequestBatch, PecRequest, ProviderOperation, RecoveryEmailChange, StaffRole, Ordine)
 STATE = "SELECT " + ", ".join(
     f"(SELECT string_agg(t::text, ' ' ORDER BY t.id) FROM {model._meta.db_table} t)" for model in KEPT

@@ -20,10 +20,13 @@ from audit.models import LogEntry
 from members.current import require_permission
 from members.keyset import Condition, Source
 from members.lists import ColumnFilter, ListAdmin
-from pec_requests import attention, lifecycle
+from pec_requests import attention, lifecycle, recovery_alarms
 from pec_requests.admin.acts import EXPLANATIONS, PERMISSIONS, ReasonForm, acts_for, confirm_page, tell
+from pec_requests.admin.alarms import SETTLE_ALARM, VerdictForm, alarm_text, alarm_words
 from pec_requests.admin.mailboxes import word_conditions
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
+from pec_requests.recovery_alarms import Verdict
+from pec_requests.recovery_in_force import RecoveryRefused
 from pec_requests.states import IllegalMove, Move, Status
 
 LOG_SHOWN = 50
@@ -120,7 +123,8 @@ class PecRequestAdmin(ListAdmin):
             unsettled = ProviderOperation.objects.filter(state__in=ProviderOperation.UNSETTLED).order_by("id")
         rows: QuerySet[PecRequest] = super().get_queryset(request).select_related("member__ordine", "domain")
         return rows.prefetch_related(Prefetch("operations", queryset=unsettled, to_attr="unsettled")).annotate(
-            member_enrolled=Exists(attention.current_enrolments(OuterRef("member")))
+            member_enrolled=Exists(attention.current_enrolments(OuterRef("member"))),
+            alarmed=Exists(attention.open_alarms(OuterRef("pk"))),
         )
 
     def everything(self) -> Source:
@@ -151,8 +155,12 @@ class PecRequestAdmin(ListAdmin):
         return " ".join(attention.sentences(pec)) or "–"
 
     def get_urls(self) -> list[URLPattern]:
-        act = self.admin_site.admin_view(self.act_view)
-        return [path("<int:pk>/atto/<str:act>/", act, name="pec_requests_pecrequest_act"), *super().get_urls()]
+        view = self.admin_site.admin_view
+        own = [
+            path("<int:pk>/atto/<str:act>/", view(self.act_view), name="pec_requests_pecrequest_act"),
+            path("<int:pk>/segnalazione/", view(self.alarm_view), name="pec_requests_pecrequest_alarm"),
+        ]
+        return own + super().get_urls()
 
     def act_view(self, request: HttpRequest, pk: int, act: str) -> HttpResponse:
         """Annulla, Sospendi, Riattiva, Cessa: ask, then do."""
@@ -194,6 +202,32 @@ class PecRequestAdmin(ListAdmin):
             back=reverse("admin:pec_requests_pecrequest_change", args=[pec.pk]),
         )
 
+    def alarm_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """**Verificato**: what was said of a change of the recovery e-mail; ask who it was, then do."""
+        pec = get_object_or_404(self.get_queryset(request), pk=pk)
+        require_permission(request, SETTLE_ALARM, pec)
+        form = VerdictForm(request.POST if request.method == "POST" else None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                done = recovery_alarms.settle(pec.pk, Verdict(form.cleaned_data["verdict"]), Actor.of(request))
+                tell(request, done, _("La segnalazione è verificata: l'iscritto può di nuovo cambiare dal portale."))
+            except RecoveryRefused as why:
+                messages.error(request, str(why))
+            return self._back(pec)
+        alarms = list(attention.open_alarms(pec))
+        return confirm_page(
+            self.admin_site,
+            request,
+            title=_("Verificato · %(address)s") % {"address": pec.address},
+            text=alarm_text(pec, alarms),
+            button=_("Verificato"),
+            objects=[alarm_words(alarm) for alarm in alarms] or [f"{pec.member} – {pec.address}"],
+            form=form if alarms else None,
+            nothing=not alarms,
+            opts=self.opts,
+            back=reverse("admin:pec_requests_pecrequest_change", args=[pec.pk]),
+        )
+
     def _back(self, pec: PecRequest) -> HttpResponse:
         return redirect("admin:pec_requests_pecrequest_change", pec.pk)
 
@@ -206,6 +240,7 @@ class PecRequestAdmin(ListAdmin):
                 "acts": acts_for(request, pec),
                 "needs": attention.sentences(pec),
                 "answers": [(o, o.state == State.ATTENTION, lifecycle.can_drop(o)) for o in attention.unsettled(pec)],
+                "may_settle": attention.open_alarms(pec).exists() and request.user.has_perm(SETTLE_ALARM, pec),
                 "may_retry": request.user.has_perm("pec_requests.retry_operation", pec),
                 "operations": pec.operations.all(),
                 "log": LogEntry.objects.filter(object_type="pec_requests.pecrequest", object_id=pec.pk)[:LOG_SHOWN],

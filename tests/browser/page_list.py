@@ -59,6 +59,7 @@ _PORTAL: dict[str, list[Visit]] = {
     "pec_requests:refuse": _own("NON_ATTIVO"),
     "pec_requests:change-recovery": _own("RICHIESTA", "ATTIVO"),
     "pec_requests:reset-password": _own("ATTIVO"),
+    "pec_requests:stop-recovery": [Visit(VISITOR, "nothing", 410)],  # a good one is in the walk of the guide
     "pec_requests:confirm-recovery": [Visit(VISITOR, "confirmation"), Visit(VISITOR, "nothing", 410)],
 }
 
@@ -104,6 +105,7 @@ _OFFICE: dict[str, list[Visit]] = {
         Visit(OFFICE, "request:SOSPESO/resume"),
         Visit(OFFICE, "request:ATTIVO/nothing", 404),
     ],
+    "pec_requests_pecrequest_alarm": [Visit(OFFICE, "request:ATTIVO")],  # with one in the walk of the guide
     "pec_requests_requestbatch_changelist": _by_each(OFFICE),
     "pec_requests_requestbatch_change": [Visit(OFFICE, "requestbatch")],
     "pec_requests_requestbatch_cancel": [Visit(OFFICE, "requestbatch")],
@@ -137,6 +139,7 @@ NO_PAGES = {
     "admin:pec_requests_requestbatch_standing": "a part of admin:pec_requests_requestbatch_change, asked for by it",
     "pec_requests:panel-status": "a part of pec_requests:panel, asked for by it",
     "pec_requests:drop-recovery": "a button of the panel, and no page",
+    "pec_requests:resend-recovery": "a button of the panel, and no page",
     "mfa_authenticate": "only between password and second factor: in the walk of the second factor",
     "mfa_deactivate_totp": "only with a second factor: in the walk of the second factor",
     "mfa_view_recovery_codes": "only with a second factor: in the walk of the second factor",

@@ -340,6 +340,17 @@ def test_links_are_not_mailed_without_end(client: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_a_day_brings_so_many_links_whatever_the_cache_forgets() -> None:
+    member = MemberFactory()
+    for _time in range(12):
+        access.send_password_link(member.tax_code, OFFICE)
+    assert Email.objects.count() == 10
+    with time_machine.travel(timezone.now() + timedelta(hours=25)):
+        access.send_password_link(member.tax_code, OFFICE)
+    assert Email.objects.count() == 11
+
+
+@pytest.mark.django_db
 def test_a_second_factor_stands_behind_a_link_too(client: Client) -> None:
     from allauth.mfa.totp.internal.auth import TOTP
 

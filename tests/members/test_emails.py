@@ -103,3 +103,22 @@ def test_no_text_makes_it_fail(text: str) -> None:
     if not emails.problem(text):
         assert text.strip().isascii()
         assert len(text.strip().split()) == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "at_work"),
+    [
+        ("a@asl.example.it", True),
+        ("a@AUSL.RE.IT", True),
+        ("a@aslroma1.it", True),
+        ("a@asst-monza.it", True),
+        ("a@sanita.marche.it", True),
+        ("a@ospedaleniguarda.it", True),
+        ("asl@example.it", False),
+        ("a@mail.example.com", False),
+        ("a@basl.it", False),
+        ("", False),
+    ],
+)
+def test_addresses_at_work_are_told(address: str, at_work: bool) -> None:
+    assert emails.is_employers(address) is at_work

@@ -108,7 +108,7 @@ def test_a_new_portal_password_voids_a_thiefs_recovery_link(pec: PecRequest) -> 
     assert user
     user.set_password("Un-altra-password-2")
     user.save()
-    assert recovery.confirm(secret, STAFF).state is LinkState.REPLACED
+    assert recovery.confirm(secret, STAFF).state is LinkState.OUTLIVED
     assert recovery.pending(pec) is None
 
 
@@ -118,7 +118,7 @@ def test_the_member_can_take_a_wish_back(pec: PecRequest, client: Client) -> Non
     client.force_login(pec.member.user)
     page = client.post(reverse("pec_requests:drop-recovery", args=[pec.public_id]), follow=True).content.decode()
     assert "è stato ritirato" in page
-    assert recovery.inspect(secret).state is LinkState.REPLACED
+    assert recovery.inspect(secret).state is LinkState.WITHDRAWN
 
 
 @pytest.mark.parametrize("who", ["federation", "colleague"])
@@ -203,7 +203,8 @@ def test_live_links_and_codes_never_stand_in_a_log_line(member: Member) -> None:
     handler.setFormatter(formatter)
     logger = logging.Logger("prova")
     logger.addHandler(handler)
-    logger.warning("Forbidden: %s di %s", "/invito/segreto-di-prova/", member.tax_code)
+    for path in ("/invito/segreto-di-prova/", "/pec/non-sono-stato-io/12.segreto-di-prova/"):
+        logger.warning("Forbidden: %s di %s", path, member.tax_code)
     assert "segreto-di-prova" not in stream.getvalue()
     assert member.tax_code not in stream.getvalue()
     assert "/invito/" in stream.getvalue()

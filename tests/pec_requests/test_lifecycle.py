@@ -35,6 +35,17 @@ def ready(pec: PecRequest) -> PecRequest:
     return pec
 
 
+def activate(pec: PecRequest) -> PecRequest:
+    """As after the provider confirmed the acceptance."""
+    ready(pec)
+    lifecycle.decide([pec.pk], "accept", STAFF)
+    operation = pec.operations.get(kind=Kind.ACTIVATE)
+    pec.operations.update(state=State.DONE, finished_at=Now())
+    lifecycle.confirm([operation], STAFF)
+    pec.refresh_from_db()
+    return pec
+
+
 def test_a_request_reserves_queues_and_logs(pec: PecRequest, no_messages: list[str]) -> None:
     assert (pec.status, pec.recovery_email) == ("RICHIESTA", pec.member.personal_email)
     assert operations(pec) == [("CREATE", "WAITING")]

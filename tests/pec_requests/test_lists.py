@@ -17,7 +17,7 @@ from django.urls import reverse
 from members import lists
 from members.models import Albo, Enrolment, Member, Term
 from pec_requests import attention, eligibility, lifecycle
-from pec_requests.models import PecDomain, PecRequest, ProviderOperation
+from pec_requests.models import PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange
 from pec_requests.states import LIVE, Status
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff
 from tests.pec_requests.conftest import STAFF
@@ -52,7 +52,10 @@ def in_step() -> None:
     requests = PecRequest.objects.select_related("member").prefetch_related(
         Prefetch("operations", queryset=unsettled, to_attr="unsettled")
     )
-    for pec in requests.annotate(member_enrolled=Exists(attention.current_enrolments(OuterRef("member")))):
+    for pec in requests.annotate(
+        member_enrolled=Exists(attention.current_enrolments(OuterRef("member"))),
+        alarmed=Exists(attention.open_alarms(OuterRef("pk"))),
+    ):
         assert (pec.ordine_id, pec.sort) == (pec.member.ordine_id, pec.member.search_key)
         assert pec.needs_staff == bool(attention.sentences(pec)), (pec.status, pec.recovery_email)
 
@@ -105,6 +108,19 @@ def test_the_database_says_of_everybody_what_the_rules_say(member: Member, domai
         lambda: ProviderOperation.objects.update(state="ATTENTION", finished_at=Now()),
         lambda: PecRequest.objects.filter(status__in=LIVE[::2]).update(status="CESSATO"),
         lambda: PecRequest.objects.filter(status__in=LIVE).update(status="ANNULLATO"),
+        lambda: ProviderOperation.objects.update(state="DONE"),
+        lambda: RecoveryEmailChange.objects.bulk_create(
+            RecoveryEmailChange(
+                request=pec,
+                asked_by=member.user,
+                digest=pec.pk,
+                expires_at=Now(),
+                alarm_at=Now() if pec.pk % 2 else None,
+            )
+            for pec in requests
+        ),
+        lambda: RecoveryEmailChange.objects.update(alarm_at=Now()),
+        lambda: RecoveryEmailChange.objects.filter(request__in=requests[::2]).update(verdict="MEMBER"),
     ]
     for change in changes:
         change()

@@ -12,13 +12,14 @@ from django.urls import reverse
 from post_office.models import Email
 from pytest_django import DjangoAssertNumQueries
 
+from members import emails
 from members.models import Member
 from pec_requests import lifecycle
 from pec_requests.models import PecRequest, ProviderOperation, RecoveryEmailChange
 from pec_requests.states import Kind
 from tests.factories import PASSWORD, MemberFactory, UserFactory, staff
 from tests.pec_requests.conftest import STAFF
-from tests.pec_requests.test_lifecycle import operations, ready
+from tests.pec_requests.test_lifecycle import activate, operations, ready
 from tests.pec_requests.test_recovery import ask
 
 pytestmark = pytest.mark.django_db
@@ -39,17 +40,6 @@ def url(name: str, pec: PecRequest) -> str:
 
 def text(response: Any) -> str:
     return str(response.content.decode()).replace("&#x27;", "'")
-
-
-def activate(pec: PecRequest) -> PecRequest:
-    """As after the provider confirmed the acceptance."""
-    ready(pec)
-    lifecycle.decide([pec.pk], "accept", STAFF)
-    operation = pec.operations.get(kind=Kind.ACTIVATE)
-    pec.operations.update(state=State.DONE, finished_at=Now())
-    lifecycle.confirm([operation], STAFF)
-    pec.refresh_from_db()
-    return pec
 
 
 def test_without_a_request_the_page_says_whom_to_ask(me: Client) -> None:
@@ -95,7 +85,10 @@ def test_refusing(me: Client, pec: PecRequest) -> None:
     assert "Hai rifiutato" in text(me.post(url("refuse", pec), follow=True))
 
 
-NAMES = ["status", "accept", "refuse", "panel", "panel-status", "change-recovery", "reset-password"]
+NAMES = [
+    *("status", "accept", "refuse", "panel", "panel-status"),
+    *("change-recovery", "resend-recovery", "drop-recovery", "reset-password"),
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -132,7 +125,23 @@ def test_changing_the_recovery_email_asks_for_the_password(me: Client, pec: PecR
     assert not RecoveryEmailChange.objects.exists()
     page = text(me.post(url("change-recovery", pec), data | {"password": PASSWORD}, follow=True))
     assert "Conferma il nuovo indirizzo" in page
+    assert "Rispedisci il link" in page
     assert Email.objects.filter(to="nuova@example.com").count() == 1
+    # One proof is good for one act.
+    assert "obbligatorio" in text(me.post(url("change-recovery", pec), {"email": "terza@example.com"}))
+    page = text(me.post(url("resend-recovery", pec), follow=True))
+    assert "appena partito" in page
+
+
+def test_an_address_at_work_wants_a_second_yes_and_no_second_password(me: Client, pec: PecRequest) -> None:
+    data = {"email": "m.rossi@sanita.regione.marche.it"}
+    page = text(me.post(url("change-recovery", pec), data | {"password": PASSWORD}))
+    assert "Sembra un indirizzo di lavoro" in page
+    assert 'name="anyway"' in page
+    assert 'name="password"' not in page
+    assert not RecoveryEmailChange.objects.exists()
+    me.post(url("change-recovery", pec), data | {"anyway": "on"})
+    assert RecoveryEmailChange.objects.get().new_email == data["email"]
 
 
 def test_guessing_the_password_there_is_limited(me: Client, pec: PecRequest) -> None:
@@ -170,7 +179,9 @@ def test_an_invented_link_says_what_to_do(client: Client, db: None) -> None:
 
 def test_resetting_from_the_panel(me: Client, pec: PecRequest) -> None:
     activate(pec)
-    assert pec.recovery_email in text(me.get(url("reset-password", pec)))
+    page = text(me.get(url("reset-password", pec)))
+    assert emails.mask(pec.recovery_email) in page
+    assert pec.recovery_email not in page
     assert "Invio del link in corso" in text(me.post(url("reset-password", pec), follow=True))
     assert "già stato chiesto" in text(me.post(url("reset-password", pec), follow=True))
     pec.operations.filter(kind=Kind.RESET).update(state=State.UNKNOWN, finished_at=Now())
