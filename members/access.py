@@ -211,10 +211,11 @@ def tell_email_replaced(member: Member, old: str) -> None:
 
 
 def void_password(user: User, actor: Actor) -> None:
-    """Somebody else may know it: every session ends, and the way in is a new one, by a link or the Ordine's code."""
+    """Somebody else may know it: every session and every link ends, and the way in is a new link or code."""
     account = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
     account.set_unusable_password()
     account.save(update_fields=["password"])
+    _live_links(account).update(replaced_at=timezone.now())
     _record("access.password_voided", actor, account.record)
 
 

@@ -331,7 +331,7 @@ class RecoveryEmailChange(models.Model):
         STOPPED = "STOPPED", _("fermato da un allarme")
 
     class Verdict(models.TextChoices):
-        MEMBER = "MEMBER", _("È stato l'iscritto: l'indirizzo avvisato non è più suo")
+        MEMBER = "MEMBER", _("È stato l'iscritto")
         STRANGER = "STRANGER", _("Non è stato l'iscritto")
 
     request = models.ForeignKey(PecRequest, models.PROTECT, related_name="recovery_changes")

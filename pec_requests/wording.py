@@ -79,7 +79,7 @@ _IN_PROGRESS = {
 
 
 FROZEN = Situation(
-    gettext_lazy("Cambio fermato: l'Ordine sta verificando"),
+    gettext_lazy("Segnalazione ricevuta: l'Ordine sta verificando"),
     gettext_lazy(
         "Qualcuno ha segnalato che il cambio dell'email di recupero non l'hai chiesto tu. Finché la segreteria non ha "
         "verificato, email di recupero e password non si possono cambiare da qui. Chiama la segreteria dell'Ordine."

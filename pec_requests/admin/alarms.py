@@ -20,7 +20,7 @@ class VerdictForm(forms.Form):
     """Who it was, as the member says on the telephone."""
 
     verdict = forms.ChoiceField(
-        label=gettext_lazy("Chi ha chiesto il cambio?"),
+        label=gettext_lazy("Chi ha chiesto il cambio"),
         choices=RecoveryEmailChange.Verdict.choices,
         widget=forms.RadioSelect,
         error_messages={"required": gettext_lazy("Indicare chi ha chiesto il cambio.")},
@@ -34,8 +34,8 @@ def alarm_text(pec: PecRequest, alarms: list[RecoveryEmailChange]) -> str:
     if old := recovery_alarms.to_put_back(pec, alarms[0]):
         return _(
             "Chiamare l'iscritto a un numero che l'Ordine conosce già. Se non è stato lui, presso il gestore torna "
-            "l'email di recupero di prima, %(old)s. Se è stato lui, resta %(now)s, e l'indirizzo che ha segnalato non "
-            "sarà più avvisato dei cambi."
+            "l'email di recupero di prima, %(old)s: poi reimposti la password della casella, che altri potrebbero aver "
+            "scelto. Se è stato lui, resta %(now)s, e l'indirizzo che ha segnalato non sarà più avvisato dei cambi."
         ) % {"old": old, "now": pec.recovery_email}
     return _(
         "Chiamare l'iscritto a un numero che l'Ordine conosce già. L'email di recupero è %(now)s e non cambia. Se è "

@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='recoveryemailchange',
             name='verdict',
-            field=models.CharField(blank=True, choices=[('MEMBER', "È stato l'iscritto: l'indirizzo avvisato non è più suo"), ('STRANGER', "Non è stato l'iscritto")], db_default='', max_length=10),
+            field=models.CharField(blank=True, choices=[('MEMBER', "È stato l'iscritto"), ('STRANGER', "Non è stato l'iscritto")], db_default='', max_length=10),
         ),
         migrations.RunSQL(ALARMS, NO_ALARMS),
     ]

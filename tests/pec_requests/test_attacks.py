@@ -203,7 +203,8 @@ def test_live_links_and_codes_never_stand_in_a_log_line(member: Member) -> None:
     handler.setFormatter(formatter)
     logger = logging.Logger("prova")
     logger.addHandler(handler)
-    logger.warning("Forbidden: %s di %s", "/invito/segreto-di-prova/", member.tax_code)
+    for path in ("/invito/segreto-di-prova/", "/pec/non-sono-stato-io/12.segreto-di-prova/"):
+        logger.warning("Forbidden: %s di %s", path, member.tax_code)
     assert "segreto-di-prova" not in stream.getvalue()
     assert member.tax_code not in stream.getvalue()
     assert "/invito/" in stream.getvalue()
