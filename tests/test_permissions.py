@@ -57,6 +57,8 @@ PAGES: dict[str, tuple[int, ...]] = {
     "metrics": ALL,
     "members:home": REDIRECT,
     "members:record": OWN_RECORD,
+    "members:preferences": OWN_RECORD,
+    "members:unsubscribe": (410,) * 6,
     "members:first_access": ALL,
     "members:password_forgotten": ALL,
     "members:password_link_sent": ALL,
@@ -82,6 +84,10 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:jsi18n": OFFICE,
     "admin:autocomplete": NOBODY,
     "admin:view_on_site": (302, 302, 302, 404, 404, 404),
+    "admin:members_ordine_letters": REDIRECT,
+    "admin:members_ordine_letters_of": OFFICE_HERE,
+    "admin:members_ordine_letter": OFFICE_HERE,
+    "admin:members_ordine_letter_html": OFFICE_HERE,
     "admin:members_member_request_pec": OFFICE,
     "admin:members_member_export": OFFICE,
     "admin:members_member_invite": OFFICE_HERE,
@@ -165,6 +171,7 @@ PAGES["admin:auth_user_password_change"] = FEDERATION
 WORDS = {
     "members:invitation": "inventato",
     "members:password_link": "inventato",
+    "members:unsubscribe": "inventato",
     "pec_requests:confirm-recovery": "inventato",
     "admin:pec_requests_provideroperation_retry_all": "CREATE",
     "admin:app_list": "members",
@@ -223,6 +230,10 @@ class World:
                 return [self.users["staff"].pk]  # type: ignore[union-attr]
             case "admin:members_ordine_change" | "admin:members_ordine_history" | "admin:members_ordine_delete":
                 return [self.owner.ordine_id]
+            case "admin:members_ordine_letters_of":
+                return [self.owner.ordine_id]
+            case "admin:members_ordine_letter" | "admin:members_ordine_letter_html":
+                return [self.owner.ordine_id, "pec_ready"]
             case _ if name.startswith("pec_requests:") and name != "pec_requests:list":
                 return [self.pec.public_id]
             case "admin:members_importrun_progress" | "admin:members_importrun_rejects":
