@@ -230,6 +230,7 @@ EMAIL_HOST_USER = env("EMAIL_HOST_USER", default="")
 EMAIL_HOST_PASSWORD = env("EMAIL_HOST_PASSWORD", default="")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 15
+EMAIL_USE_LOCALTIME = True
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Albo PEC <noreply@albo-pec.example>")
 ADMINS = [("Albo PEC", address) for address in env.list("ADMIN_EMAILS", default=[])]
 # One sweep every five minutes: at most so many reminders, whatever has become due.

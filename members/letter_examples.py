@@ -50,7 +50,7 @@ def member(ordine: Ordine) -> Member:
 
 def link(view: str) -> str:
     """An address like those in the mails, that leads to nothing."""
-    return settings.PORTAL_URL + reverse(view, args=["esempio"])
+    return f"{settings.PORTAL_URL}{reverse(view, args=['esempio'])}"
 
 
 def _to_account(

@@ -93,10 +93,11 @@ def _compose(letter: Letter) -> Email:
         message=text,
         html_message=get_template(f"mail/{template}.html").render(context),
         headers=_headers(letter),
-        # Kept with the row: a mail that is tried again is the same mail. Without it the name of this machine would go out.
+        # Kept with the row: a mail that is tried again is the same. Without it this machine would tell its name.
         message_id=make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2]),
         status=STATUS.queued,
-        priority=PRIORITY.medium,
+        # A link that somebody waits for goes before what can wait.
+        priority=PRIORITY.low if letter.unsubscribe else PRIORITY.medium,
     )
 
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Collate, Now, Upper
@@ -28,6 +27,8 @@ def default_reminder_days() -> list[int]:
 
 def validate_reminder_days(days: list[int]) -> None:
     """A few reminders, each on a day of its own."""
+    if not all(1 <= day <= 365 for day in days):
+        raise ValidationError(_("Indicare giorni da 1 a 365."))
     if len(days) > MOST_REMINDERS:
         raise ValidationError(_("Al massimo %(most)d promemoria.") % {"most": MOST_REMINDERS})
     if len(set(days)) < len(days):
@@ -58,12 +59,7 @@ class Ordine(models.Model):
         help_text=_("Quanto resta aperta la casella di chi lascia l'albo."),
     )
     reminder_days = ArrayField(
-        models.PositiveSmallIntegerField(
-            validators=[
-                MinValueValidator(1, _("Indicare giorni da 1 a 365.")),
-                MaxValueValidator(365, _("Indicare giorni da 1 a 365.")),
-            ]
-        ),
+        models.IntegerField(),
         verbose_name=_("promemoria dopo giorni"),
         default=default_reminder_days,
         blank=True,

@@ -33,7 +33,8 @@ def set_reminders(member: Member, wanted: bool, actor: Actor) -> bool:
 
 def unsubscribe_link(member: Member) -> str:
     """The address that ends a member's reminders."""
-    return settings.PORTAL_URL + reverse("members:unsubscribe", args=[_signer.sign(str(member.pk))])
+    token = _signer.sign(str(member.pk))
+    return f"{settings.PORTAL_URL}{reverse('members:unsubscribe', args=[token])}"
 
 
 def owner_of(token: str) -> Member | None:

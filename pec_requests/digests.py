@@ -1,4 +1,7 @@
-"""The morning's mail to the office of an Ordine: what happened yesterday, and what waits. None where there is nothing."""
+"""The morning's mail to the office of an Ordine: what happened yesterday, and what waits; none where there is nothing.
+
+One a day: the row of ``Digest`` says that it was sent.
+"""
 
 from __future__ import annotations
 

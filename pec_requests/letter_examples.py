@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import date, timedelta
 
 from django.conf import settings
@@ -40,6 +41,11 @@ def _about(template: str, when: str | Promise, **context: object) -> Example:
     return Example(when, lambda ordine: notices.about(template, EMAIL, _request(ordine), **context))
 
 
+def _reminder(ordine: Ordine) -> Letter:
+    stop = letter_examples.link("members:unsubscribe")
+    return dataclasses.replace(notices.letter("reminder", EMAIL, _request(ordine)), unsubscribe=stop)
+
+
 def _recovery_confirm(ordine: Ordine) -> Letter:
     link, hours = letter_examples.link("pec_requests:confirm-recovery"), settings.RECOVERY_LINK_HOURS
     return notices.about("recovery_confirm", NEW_EMAIL, _request(ordine), link=link, new_email=NEW_EMAIL, hours=hours)
@@ -71,7 +77,7 @@ def _provider_stopped(ordine: Ordine) -> Letter:
 
 EXAMPLES = {
     "pec_ready": _of_act("create", _("Quando il gestore ha creato la casella")),
-    "pec_reminder": _of_act("reminder", _("Quando la casella aspetta da tempo di essere accettata")),
+    "pec_reminder": Example(_("Quando la casella aspetta da tempo di essere accettata"), _reminder),
     "pec_refused_email": _of_act(Mend.EMAIL, _("Quando il gestore non accetta l'email di recupero")),
     "pec_refused_identity": _of_act(Mend.IDENTITY, _("Quando il gestore non accetta i dati anagrafici")),
     "pec_active": _of_act("accept", _("Quando il gestore ha attivato la casella accettata")),

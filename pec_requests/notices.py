@@ -113,7 +113,7 @@ def letter(act: str, to: str, request: PecRequest) -> mail.Letter:
     template = _BY_ACT[act]
     match act:
         case "reminder":
-            days = (timezone.localdate() - timezone.localdate(request.status_at)).days
+            days = (timezone.now() - request.status_at).days  # as the sweep counts them
             stop = preferences.unsubscribe_link(request.member)
             return dataclasses.replace(about(template, to, request, days=days), unsubscribe=stop)
         case mending.Mend.EMAIL:

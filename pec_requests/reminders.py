@@ -1,8 +1,8 @@
 """Reminders: a casella that waits to be accepted is called to its member's mind, on the days that the Ordine chose.
 
-One statement finds who is due, through the index ``request_to_accept``, and notes it (``Told``) together with the notice
-that becomes the mail. Of the days that have passed only the last counts: after a month without a sweep nobody gets three
-mails. The notice is looked at again when it is worded: who has accepted, or wants no reminders, gets none.
+One statement finds who is due, through the index ``request_to_accept``, and notes it (``Told``) together with the
+notice that becomes the mail. Of the days that have passed only the last counts: after a month without a sweep nobody
+gets three mails. The notice is looked at again when it is worded: who has accepted, or wants no reminders, gets none.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from members.wake import wake
 from pec_requests import notices
 
 ACT = "reminder"
-# The unique rows of ``told`` are what keeps anybody from being reminded twice; ``reminded`` only spares looking at those
-# who were. Two sweeps at once share the requests out by their locks, and each looks again at what it has locked.
+# The unique rows of ``told`` are what keeps anybody from being reminded twice; ``reminded`` only spares looking at
+# those who were. Two sweeps at once share the requests out by their locks, and look again at what they have locked.
 _REMIND = """
 WITH step AS (
     SELECT o.id AS ordine_id, day, lead(day) OVER (PARTITION BY o.id ORDER BY day) AS next_day
@@ -42,7 +42,7 @@ def remind() -> int:
     """Note who is to be reminded, at most ``REMINDERS_AT_ONCE``. Return how many."""
     with connection.cursor() as cursor:
         cursor.execute(_REMIND, {"act": ACT, "at_once": settings.REMINDERS_AT_ONCE})
-        count = cursor.rowcount
+        count: int = cursor.rowcount
     if count:
         wake(notices.WRITE_TASK)
     return count

@@ -169,9 +169,7 @@ def _unknown(operation: ProviderOperation, words: str) -> None:
 
 
 def _attention(operation: ProviderOperation, words: str, *, look_first: bool, refused_field: str = "") -> None:
-    operations.finish(
-        [operation], State.ATTENTION, error=words, look_first=look_first, refused_field=refused_field
-    )
+    operations.finish([operation], State.ATTENTION, error=words, look_first=look_first, refused_field=refused_field)
     _record("operation.attention", operation, kind=operation.get_kind_display(), error=words)
 
 

@@ -12,7 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from pec_requests import mending
-from pec_requests.mending import Mend
 from pec_requests.models import PecRequest, ProviderOperation, RecoveryEmailChange
 from pec_requests.notices import masked
 from pec_requests.states import Kind, Status
@@ -115,19 +114,23 @@ def situation(request: PecRequest) -> Situation:
     return _PLAIN[Status(request.status)]
 
 
-def _to_mend(request: PecRequest, mend: Mend) -> Situation:
+def _to_mend(request: PecRequest, mend: mending.Mend) -> Situation:
     """What the provider refused, and what the member can do about it."""
-    if mend == Mend.EMAIL:
+    if mend == mending.Mend.EMAIL:
         text = _(
             "Il gestore non accetta %(email)s, e senza non crea la casella. Indica un altro indirizzo tuo: ordinario, "
             "non una PEC. Se hai dubbi, chiedi alla segreteria dell'Ordine."
         )
         return Situation(
-            _("Serve un'altra email di recupero"), text % {"email": request.recovery_email}, "warning", email_wanted=True
+            _("Serve un'altra email di recupero"),
+            text % {"email": request.recovery_email},
+            "warning",
+            email_wanted=True,
         )
     text = _(
-        "Per il gestore il codice fiscale non corrisponde a cognome e nome, e così non può creare la casella. Controllali "
-        "nella Scheda Anagrafica e scrivi alla segreteria dell'Ordine che cosa va corretto: solo l'Ordine può farlo."
+        "Per il gestore il codice fiscale non corrisponde a cognome e nome, e così non può creare la casella. "
+        "Controllali nella Scheda Anagrafica e scrivi alla segreteria dell'Ordine che cosa va corretto: solo l'Ordine "
+        "può farlo."
     )
     return Situation(_("Controlla i tuoi dati anagrafici"), text, "warning")
 

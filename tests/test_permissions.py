@@ -180,7 +180,11 @@ WORDS = {
     "admin:pec_requests_provideroperation_export": "csv",
     "admin:pec_requests_difference_export": "csv",
 }
-
+# Pages about the Ordine, and what they want besides.
+OF_ORDINE: dict[str, list[str]] = {
+    **{f"admin:members_ordine_{page}": [] for page in ("change", "history", "delete", "letters_of")},
+    **{f"admin:members_ordine_{page}": ["pec_ready"] for page in ("letter", "letter_html")},
+}
 
 # Pages about one row.
 ON_ONE = ("_change", "_history", "_delete", "_retry", "_drop", "_standing", "_cancel")
@@ -228,12 +232,8 @@ class World:
                 return [1, self.owner.pk]
             case "admin:auth_user_password_change":
                 return [self.users["staff"].pk]  # type: ignore[union-attr]
-            case "admin:members_ordine_change" | "admin:members_ordine_history" | "admin:members_ordine_delete":
-                return [self.owner.ordine_id]
-            case "admin:members_ordine_letters_of":
-                return [self.owner.ordine_id]
-            case "admin:members_ordine_letter" | "admin:members_ordine_letter_html":
-                return [self.owner.ordine_id, "pec_ready"]
+            case _ if name in OF_ORDINE:
+                return [self.owner.ordine_id, *OF_ORDINE[name]]
             case _ if name.startswith("pec_requests:") and name != "pec_requests:list":
                 return [self.pec.public_id]
             case "admin:members_importrun_progress" | "admin:members_importrun_rejects":

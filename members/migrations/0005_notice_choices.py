@@ -1,5 +1,4 @@
 import django.contrib.postgres.fields
-import django.core.validators
 import members.models
 from django.db import migrations, models
 
@@ -24,6 +23,6 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='ordine',
             name='reminder_days',
-            field=django.contrib.postgres.fields.ArrayField(base_field=models.PositiveSmallIntegerField(validators=[django.core.validators.MinValueValidator(1, 'Indicare giorni da 1 a 365.'), django.core.validators.MaxValueValidator(365, 'Indicare giorni da 1 a 365.')]), blank=True, default=members.models.default_reminder_days, help_text="Dopo quanti giorni ricordare all'iscritto che la casella aspetta di essere accettata: numeri separati da virgole, per esempio 7, 15, 25. Vuoto: nessun promemoria.", size=None, validators=[members.models.validate_reminder_days], verbose_name='promemoria dopo giorni'),
+            field=django.contrib.postgres.fields.ArrayField(base_field=models.IntegerField(), blank=True, default=members.models.default_reminder_days, help_text="Dopo quanti giorni ricordare all'iscritto che la casella aspetta di essere accettata: numeri separati da virgole, per esempio 7, 15, 25. Vuoto: nessun promemoria.", size=None, validators=[members.models.validate_reminder_days], verbose_name='promemoria dopo giorni'),
         ),
     ]

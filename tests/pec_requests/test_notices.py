@@ -37,7 +37,7 @@ def test_the_whole_life_is_told_once_each(pec: PecRequest, work: Callable[[], in
 
 def test_a_name_is_never_markup_nor_template(pec: PecRequest) -> None:
     Member.objects.update(name="{{ 7|add:1 }}<b>")
-    notices.moved([pec], "create")
+    notices.moved([pec], "suspend")
     assert notices.write() == 1
     mail = Email.objects.get()
     assert "{{ 7|add:1 }}<b>" in mail.message
