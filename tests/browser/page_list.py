@@ -130,7 +130,6 @@ for _model in ("members_ordine", "members_albo", "members_user", "pec_requests_p
 _OFFICE |= {
     "members_ordine_letters_of": [Visit(FEDERATION, "ordine")],
     "members_ordine_letter": [Visit(FEDERATION, "ordine/pec_reminder")],
-    "members_ordine_letter_html": [Visit(FEDERATION, "ordine/pec_reminder")],
 }
 _OFFICE["members_ordine_changelist"].append(Visit(OFFICE, status=403))
 PAGES = _PORTAL | {f"admin:{name}": visits for name, visits in _OFFICE.items()}
@@ -140,6 +139,7 @@ NO_PAGES = {
     "healthz": "for machines",
     "readyz": "for machines",
     "metrics": "for machines",
+    "admin:members_ordine_letter_html": "a mail, where no script runs; looked at with all others in test_mails",
     "admin:members_ordine_letters": "leads on to admin:members_ordine_letters_of",
     "pec_requests:status": "a part of pec_requests:list, asked for by it",
     "admin:pec_requests_requestbatch_standing": "a part of admin:pec_requests_requestbatch_change, asked for by it",

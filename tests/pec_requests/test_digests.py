@@ -49,7 +49,7 @@ def test_an_office_reads_what_is_its_own(member: Member, domain: PecDomain, clie
     assert mail.to == [ordine.email] and mail.from_email.startswith("Albo PEC") and ordine.short_name in mail.subject
     assert "List-Unsubscribe" not in mail.headers
     for words in (
-        "accettate 1, rifiutate 1, attivate 1.",
+        "Accettate 1, rifiutate 1, attivate 1.",
         "Richieste da verificare: 1.",
         "più di 25 giorni: 1.",
         "Differenze con il gestore: 1.",
@@ -63,7 +63,7 @@ def test_an_office_reads_what_is_its_own(member: Member, domain: PecDomain, clie
     # Tomorrow what happened today is yesterday's, and what stands is told again.
     with time_machine.travel(timezone.now() + timedelta(days=1), tick=False):
         assert digests.send_due() == 1
-    assert "Ieri" not in Email.objects.latest("id").message
+    assert "Accettate" not in Email.objects.latest("id").message
 
 
 def test_where_there_is_nothing_there_is_no_mail(member: Member, domain: PecDomain) -> None:

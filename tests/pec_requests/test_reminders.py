@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -21,6 +20,7 @@ from pec_requests import lifecycle, notices, reminders
 from pec_requests.models import Notice, PecDomain, PecRequest, Told
 from tests.factories import MemberFactory
 from tests.pec_requests.conftest import STAFF
+from tests.pec_requests.test_claim_plan import steps
 from tests.pec_requests.test_lifecycle import ready
 
 pytestmark = pytest.mark.django_db
@@ -137,12 +137,22 @@ def test_so_many_at_once_and_the_rest_later(member: Member, domain: PecDomain, s
     assert set(Told.objects.values_list("request__member", flat=True)) == set(everybody)
 
 
-def test_who_is_due_is_found_in_the_index(waiting: PecRequest) -> None:
+@pytest.mark.parametrize("analysed", [False, True])
+def test_nobody_is_looked_at_who_is_not_due(member: Member, domain: PecDomain, analysed: bool) -> None:
+    """However many wait, and whatever PostgreSQL knows of them."""
+    members = [MemberFactory(ordine=member.ordine).pk for _n in range(20)]
+    for made in lifecycle.request_pec(members, domain, STAFF).created:
+        ready(made)
+    aged(3)
     with connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off")
-        cursor.execute(f"EXPLAIN (FORMAT JSON) {reminders._REMIND}", {"act": "reminder", "at_once": 500})
-        plan = json.dumps(cursor.fetchone()[0])
-    assert '"request_to_accept"' in plan
+        if analysed:
+            cursor.execute("ANALYZE pec_requests_pecrequest")
+        cursor.execute(reminders._BY_INDEX)
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {reminders._REMIND}", {"act": "reminder", "at_once": 500})
+        plan = list(steps(cursor.fetchone()[0][0]["Plan"]))
+    (read,) = [s for s in plan if s.get("Index Name", "").startswith("request") and s["Actual Loops"]]
+    assert (read["Index Name"], read["Actual Rows"]) == ("request_to_accept", 0)
+    assert not read.get("Rows Removed by Filter")
 
 
 @pytest.mark.parametrize(
