@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.header import decode_header, make_header
 from typing import Any
 
 from csp.constants import SELF
@@ -64,8 +65,8 @@ def one(request: HttpRequest, pk: int, name: str) -> HttpResponse:
     ordine = _ordine(request, pk)
     composed = _composed(ordine, name)
     above = {
-        _("Da"): composed.from_email,
-        _("Risposte a"): composed.headers.get("Reply-To"),
+        _("Da"): _decoded(composed.from_email),
+        _("Risposte a"): _decoded(composed.headers.get("Reply-To", "")),
         _("Oggetto"): composed.subject,
         _("Disiscrizione"): composed.headers.get("List-Unsubscribe"),
     }
@@ -99,6 +100,11 @@ def _composed(ordine: Ordine, name: str) -> Email:
     if example is None:
         raise Http404
     return mail.compose(example.letter(ordine))
+
+
+def _decoded(header: str) -> str:
+    """A name with its accents, as a mail program shows it."""
+    return str(make_header(decode_header(header)))
 
 
 def _page(request: HttpRequest, ordine: Ordine, template: str, **context: Any) -> HttpResponse:

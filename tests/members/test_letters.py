@@ -118,7 +118,7 @@ def page(client: Client, view: str, *args: object) -> Any:
 
 
 def test_the_office_sees_each_as_it_will_look(client: Client) -> None:
-    ordine, other = OrdineFactory(short_name="Ordine di qua"), OrdineFactory(short_name="Ordine di là")
+    ordine, other = OrdineFactory(short_name="Ordine di Südtirol"), OrdineFactory(short_name="Ordine di là")
     client.force_login(staff(ordine, StaffRole.Role.OPERATORE))
     entry = page(client, "letters")
     assert entry.url == reverse("admin:members_ordine_letters_of", args=[ordine.pk])
@@ -128,7 +128,8 @@ def test_the_office_sees_each_as_it_will_look(client: Client) -> None:
     shown = page(client, "letter", ordine.pk, "pec_reminder")
     source = reverse("admin:members_ordine_letter_html", args=[ordine.pk, "pec_reminder"])
     assert f'src="{source}"' in shown.content.decode() and "sandbox" in shown.content.decode()
-    assert "Ordine di qua" in shown.content.decode() and "frame-src 'self'" in shown["Content-Security-Policy"]
+    assert "Ordine di Südtirol &lt;noreply@albo-pec.example&gt;" in shown.content.decode()
+    assert "frame-src 'self'" in shown["Content-Security-Policy"]
     framed = client.get(source)
     assert framed["X-Frame-Options"] == "SAMEORIGIN" and "unsafe-inline" not in shown["Content-Security-Policy"]
     rules = framed["Content-Security-Policy"].split("; ")
