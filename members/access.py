@@ -118,6 +118,7 @@ def send_password_link(identifier: str, actor: Actor) -> None:
     token = _new_token()
     _issue(account, Purpose.PASSWORD, _digest(token), timedelta(hours=settings.PASSWORD_LINK_HOURS))
     context = {
+        "member": member,
         "name": _name(account, member),
         "link": _address("members:password_link", token),
         "hours": settings.PASSWORD_LINK_HOURS,
@@ -181,14 +182,14 @@ def _tell(user: User, template: str) -> None:
     member = user.record
     to = _mail_address(user, member)
     if to:
-        context = {"name": _name(user, member), "at": timezone.now()}
+        context = {"member": member, "name": _name(user, member), "at": timezone.now()}
         mail.send(template, to=to, ordine=member.ordine if member else None, context=context)
 
 
 def tell_email_replaced(member: Member, old: str) -> None:
     """Tell the old address that the office put another in its place: links for a new password go there now."""
     if member.user and member.user.has_usable_password() and emails.is_valid(old):
-        context = {"name": member.full_name, "new_email": emails.mask(member.personal_email)}
+        context = {"member": member, "name": member.full_name, "new_email": emails.mask(member.personal_email)}
         mail.send("email_replaced", to=old, ordine=member.ordine, context=context)
 
 
