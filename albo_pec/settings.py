@@ -122,6 +122,8 @@ CELERY_TASK_ROUTES = {
     "members.tasks.carry_out_imports": {"queue": "files"},
     "members.tasks.*": {"queue": "mail"},
     "pec_requests.tasks.write_mails": {"queue": "mail"},
+    "pec_requests.tasks.remind": {"queue": "mail"},
+    "pec_requests.tasks.send_digests": {"queue": "mail"},
     "pec_requests.tasks.carry_out_batches": {"queue": "files"},
 }
 CELERY_TIMEZONE = "Europe/Rome"
@@ -148,6 +150,18 @@ CELERY_BEAT_SCHEDULE = {
         "task": "pec_requests.tasks.write_mails",
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
+    },
+    # By day, when people read: of many who are due at once the rest come five minutes later.
+    "remind": {
+        "task": "pec_requests.tasks.remind",
+        "schedule": crontab(minute="*/5", hour="8-19"),
+        "options": {"expires": 300.0},
+    },
+    # More often than once, for a morning when nobody was there; each office gets one.
+    "send-digests": {
+        "task": "pec_requests.tasks.send_digests",
+        "schedule": crontab(minute="*/20", hour="7-9"),
+        "options": {"expires": 1200.0},
     },
     "send-mail": {"task": "members.tasks.send_mail", "schedule": SWEEP_SECONDS, "options": SWEEP_OPTIONS},
     "carry-out-imports": {
@@ -226,8 +240,11 @@ EMAIL_HOST_USER = env("EMAIL_HOST_USER", default="")
 EMAIL_HOST_PASSWORD = env("EMAIL_HOST_PASSWORD", default="")
 EMAIL_USE_TLS = env.bool("EMAIL_USE_TLS", default=False)
 EMAIL_TIMEOUT = 15
+EMAIL_USE_LOCALTIME = True
 DEFAULT_FROM_EMAIL = env("DEFAULT_FROM_EMAIL", default="Albo PEC <noreply@albo-pec.example>")
 ADMINS = [("Albo PEC", address) for address in env.list("ADMIN_EMAILS", default=[])]
+# One sweep every five minutes: at most so many reminders, whatever has become due.
+REMINDERS_AT_ONCE = env.int("REMINDERS_AT_ONCE", default=500)
 POST_OFFICE = {
     "BACKENDS": {"default": "django.core.mail.backends.smtp.EmailBackend"},
     "DEFAULT_PRIORITY": "medium",

@@ -118,6 +118,7 @@ def send_password_link(identifier: str, actor: Actor) -> None:
     token = _new_token()
     _issue(account, Purpose.PASSWORD, _digest(token), timedelta(hours=settings.PASSWORD_LINK_HOURS))
     context = {
+        "member": member,
         "name": _name(account, member),
         "link": _address("members:password_link", token),
         "hours": settings.PASSWORD_LINK_HOURS,
@@ -197,7 +198,7 @@ def _tell(user: User, template: str) -> None:
     member = user.record
     to = _mail_address(user, member)
     if to:
-        context = {"name": _name(user, member), "at": timezone.now()}
+        context = {"member": member, "name": _name(user, member), "at": timezone.now()}
         mail.send(template, to=to, ordine=member.ordine if member else None, context=context)
 
 
@@ -206,7 +207,7 @@ def tell_email_replaced(member: Member, old: str) -> None:
     account = member.user
     in_use = account and (account.has_usable_password() or account.last_login)  # who came by SPID has no password
     if in_use and emails.is_valid(old):
-        context = {"name": member.full_name, "new_email": emails.mask(member.personal_email)}
+        context = {"member": member, "name": member.full_name, "new_email": emails.mask(member.personal_email)}
         mail.send("email_replaced", to=old, ordine=member.ordine, context=context)
 
 

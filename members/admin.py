@@ -20,7 +20,7 @@ from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from members import access, exporting, history
+from members import access, exporting, history, letter_admin
 from members.current import require_permission, staff_ordini
 from members.exports import PAGE
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
@@ -273,6 +273,9 @@ admin.site.register(ImportRun, ImportRunAdmin)
 @admin.register(Ordine)
 class OrdineAdmin(FederationAdmin):
     list_display = ("short_name", "code", "name")
+
+    def get_urls(self) -> list[URLPattern]:
+        return [*letter_admin.urls(self.admin_site), *super().get_urls()]
 
 
 @admin.register(Albo)

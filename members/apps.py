@@ -8,6 +8,8 @@ class MembersConfig(AppConfig):
 
     def ready(self) -> None:
         from audit import words
+        from members import letter_examples
         from members.log_sentences import SENTENCES
 
         words.register(SENTENCES)
+        letter_examples.register(letter_examples.EXAMPLES)

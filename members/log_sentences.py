@@ -31,5 +31,7 @@ SENTENCES: dict[str, str | Promise] = {
     "list.export_broken": _("Esportazione {kind} interrotta: {list}, righe {rows}"),
     "member.created": _("Iscritto inserito"),
     "member.updated": _("Scheda modificata: {fields}"),
+    "member.reminders_on": _("Promemoria per e-mail riattivati"),
+    "member.reminders_off": _("Promemoria per e-mail disattivati"),
     "member.email_confirmed": _("E-mail personale confermata"),
 }

@@ -1,6 +1,10 @@
 """Mail of the portal: a row in the caller's transaction, sent by a worker.
 
 Nothing here talks to a mail server but ``drain``.
+
+The Ordine speaks by its name, and is answered at its office (``Reply-To``); the address that sends is one for all,
+``DEFAULT_FROM_EMAIL``. An address of each Ordine's own would be in a domain that has not said (SPF, DKIM) that this
+installation may send for it, and DMARC has receivers throw such mail away.
 """
 
 from __future__ import annotations
@@ -9,18 +13,19 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from email.utils import formataddr, parseaddr
+from email.utils import formataddr, make_msgid, parseaddr
 from typing import Any
 
 from django.conf import settings
 from django.db import connection
 from django.template import Context
 from django.template.loader import get_template
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.text import Truncator
 from post_office import mail as post_office
 from post_office.models import PRIORITY, STATUS, Email
 
-from members.models import Ordine
+from members.models import Member, Ordine
 from members.wake import wake
 
 SEND_TASK = "members.tasks.send_mail"
@@ -31,12 +36,22 @@ _LINE_ENDS = re.compile(r"\s+")
 
 @dataclass(frozen=True)
 class Letter:
-    """The mail ``templates/mail/<template>.subject.txt``, ``.txt`` and ``.html`` in the name of an Ordine."""
+    """The mail ``templates/mail/<template>.subject.txt``, ``.txt`` and ``.html`` in the name of an Ordine.
+
+    ``member`` in the context is whom it is written to, where that is a member. ``unsubscribe`` is for what people may
+    do without: the address that ends mails of this kind, by a POST without signing in (RFC 8058).
+    """
 
     template: str
     to: str
     ordine: Ordine | None
     context: dict[str, Any]
+    unsubscribe: str = ""
+
+
+def language_of(member: Member | None) -> str:
+    """The language in which somebody is written to: one for all, as long as records know of no other."""
+    return "it"
 
 
 def send(template: str, *, to: str, ordine: Ordine | None, context: dict[str, Any]) -> None:
@@ -50,22 +65,39 @@ def send_all(letters: Iterable[Letter]) -> None:
     They are made by hand because post_office would render our text as a template once more, names and addresses of
     people included.
     """
-    if Email.objects.bulk_create([_row(letter) for letter in letters], batch_size=500):
+    if Email.objects.bulk_create([compose(letter) for letter in letters], batch_size=500):
         wake(SEND_TASK)
 
 
-def _row(letter: Letter) -> Email:
-    template, ordine = letter.template, letter.ordine
-    context = {"ordine": ordine, "portal_url": settings.PORTAL_URL, "site_name": settings.SITE_NAME, **letter.context}
+def compose(letter: Letter) -> Email:
+    """A letter as the mail it becomes, in the language of whom it is written to; nothing is saved."""
+    with translation.override(language_of(letter.context.get("member"))):
+        return _compose(letter)
+
+
+def _compose(letter: Letter) -> Email:
+    template, sender = letter.template, _sender(letter.ordine)
+    context = {
+        "ordine": letter.ordine,
+        "portal_url": settings.PORTAL_URL,
+        "site_name": settings.SITE_NAME,
+        "unsubscribe_url": letter.unsubscribe,
+        **letter.context,
+    }
+    text = _text(f"mail/{template}.txt", context).strip() + "\n"
+    context["preheader"] = _preheader(text)
     return Email(
-        from_email=_sender(ordine),
+        from_email=sender,
         to=[letter.to],
         subject=_one_line(_text(f"mail/{template}.subject.txt", context)),
-        message=_text(f"mail/{template}.txt", context).strip() + "\n",
+        message=text,
         html_message=get_template(f"mail/{template}.html").render(context),
-        headers=_headers(ordine),
+        headers=_headers(letter),
+        # Kept with the row: a mail that is tried again is the same. Without it this machine would tell its name.
+        message_id=make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2]),
         status=STATUS.queued,
-        priority=PRIORITY.medium,
+        # A link that somebody waits for goes before what can wait.
+        priority=PRIORITY.low if letter.unsubscribe else PRIORITY.medium,
     )
 
 
@@ -97,12 +129,23 @@ def _sender(ordine: Ordine | None) -> str:
     return formataddr((_one_line(ordine.short_name) if ordine else name, address))
 
 
-def _headers(ordine: Ordine | None) -> dict[str, str]:
+def _headers(letter: Letter) -> dict[str, str]:
     """Answers go to the Ordine's office; automatic ones (out of office) should not come at all."""
-    headers = {"Auto-Submitted": "auto-generated"}
+    headers, ordine = {"Auto-Submitted": "auto-generated"}, letter.ordine
     if ordine and ordine.email:
         headers["Reply-To"] = formataddr((_one_line(ordine.short_name), ordine.email))
+    if letter.unsubscribe:
+        headers["List-Unsubscribe"] = f"<{letter.unsubscribe}>"
+        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
     return headers
+
+
+def _preheader(text: str) -> str:
+    """What a list of mails shows beside the subject: how the text begins, after the salutation."""
+    paragraphs = [_one_line(paragraph) for paragraph in text.split("\n\n")]
+    if len(paragraphs) > 1 and paragraphs[0].endswith(","):
+        del paragraphs[0]
+    return Truncator(paragraphs[0]).chars(140)
 
 
 def _text(template: str, context: dict[str, Any]) -> str:

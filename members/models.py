@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Collate, Now, Upper
@@ -15,6 +16,23 @@ from django_scopes import ScopedManager, scopes_disabled
 from members import emails, tax_codes
 from members.emails import EmailProblem
 from members.names import SEARCH_KEY_LENGTH, search_key
+
+MOST_REMINDERS = 6
+
+
+def default_reminder_days() -> list[int]:
+    """After how many days a casella that waits for its member is called to mind."""
+    return [7, 15, 25]
+
+
+def validate_reminder_days(days: list[int]) -> None:
+    """A few reminders, each on a day of its own."""
+    if not all(1 <= day <= 365 for day in days):
+        raise ValidationError(_("Indicare giorni da 1 a 365."))
+    if len(days) > MOST_REMINDERS:
+        raise ValidationError(_("Al massimo %(most)d promemoria.") % {"most": MOST_REMINDERS})
+    if len(set(days)) < len(days):
+        raise ValidationError(_("Ogni giorno va indicato una volta sola."))
 
 
 class Ordine(models.Model):
@@ -39,6 +57,22 @@ class Ordine(models.Model):
         _("giorni prima della chiusura"),
         default=60,
         help_text=_("Quanto resta aperta la casella di chi lascia l'albo."),
+    )
+    reminder_days = ArrayField(
+        models.IntegerField(),
+        verbose_name=_("promemoria dopo giorni"),
+        default=default_reminder_days,
+        blank=True,
+        validators=[validate_reminder_days],
+        help_text=_(
+            "Dopo quanti giorni ricordare all'iscritto che la casella aspetta di essere accettata: numeri separati da "
+            "virgole, per esempio 7, 15, 25. Vuoto: nessun promemoria."
+        ),
+    )
+    daily_digest = models.BooleanField(
+        _("riepilogo quotidiano"),
+        default=True,
+        help_text=_("Ogni mattina, se c'è qualcosa da dire, un'e-mail alla segreteria."),
     )
 
     class Meta:
@@ -140,6 +174,7 @@ class Member(models.Model):
     email_confirmed_at = models.DateTimeField(_("e-mail confermata il"), null=True, blank=True, editable=False)
     mobile = models.CharField(_("cellulare"), max_length=40, blank=True)
     own_pec = models.CharField(_("PEC propria"), max_length=254, blank=True)
+    wants_reminders = models.BooleanField(_("vuole i promemoria"), default=True, db_default=True, editable=False)
     address = models.CharField(_("indirizzo"), max_length=200, blank=True)
     postcode = models.CharField(_("CAP"), max_length=10, blank=True)
     town = models.CharField(_("comune"), max_length=100, blank=True)

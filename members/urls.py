@@ -3,13 +3,15 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from members import identity_views, views
+from members import identity_views, preference_views, views
 
 app_name = "members"
 
 urlpatterns = [
     path("utente/", RedirectView.as_view(pattern_name="members:record"), name="home"),
     path("utente/scheda-anagrafica/", views.record, name="record"),
+    path("utente/scheda-anagrafica/avvisi/", preference_views.choose, name="preferences"),
+    path("avvisi/<str:token>/", preference_views.unsubscribe, name="unsubscribe"),
     path("primo-accesso/", views.first_access, name="first_access"),
     path("password-dimenticata/", views.password_forgotten, name="password_forgotten"),
     path("password-dimenticata/inviato/", views.password_link_sent, name="password_link_sent"),

@@ -169,6 +169,7 @@ def _fill(kept: Member, gone: Member) -> list[str]:
         setattr(kept, name, getattr(gone, name))
     if "personal_email" in filled:
         kept.email_confirmed_at = gone.email_confirmed_at
+    kept.wants_reminders = kept.wants_reminders and gone.wants_reminders
     kept.save()
     return [_label(name) for name in filled]
 

@@ -144,6 +144,8 @@ class PecRequest(models.Model):
     status_at = models.DateTimeField(_("nello stato dal"), db_default=Now())
     # The member is in no albo any more: the Ordine has the mailbox closed on this day (``register``).
     closes_on = models.DateField(_("da chiudere il"), null=True, blank=True, editable=False)
+    # The last of the Ordine's ``reminder_days`` that this request was reminded of (``reminders``).
+    reminded = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
 
     objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="ordine")
 
@@ -171,6 +173,11 @@ class PecRequest(models.Model):
                 fields=["closes_on"],
                 condition=Q(closes_on__isnull=False, status__in=LIVE),
                 name="request_closes_on",
+            ),
+            models.Index(
+                fields=["ordine", "reminded", "status_at"],
+                condition=Q(status="NON_ATTIVO", accepted_at=None),
+                name="request_to_accept",
             ),
             models.Index(
                 fields=["batch", "status", "id"],
@@ -240,6 +247,8 @@ class ProviderOperation(models.Model):
     claimed_at = models.DateTimeField(_("presa in carico il"), null=True, blank=True)
     result = models.CharField(_("risposta"), max_length=200, blank=True)
     last_error = models.CharField(_("ultimo errore"), max_length=600, blank=True)
+    # Which field the provider refused, by its own name, where it named one: see ``mending``.
+    refused_field = models.CharField(max_length=40, blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("creata il"), db_default=Now())
     finished_at = models.DateTimeField(_("conclusa il"), null=True, blank=True)
 
@@ -429,3 +438,41 @@ class Notice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request}: {self.act}"
+
+
+class Told(models.Model):
+    """What a member is told of a request once, and never again: a reminder's day, or that certain data were refused.
+
+    The row stands for the mail, sent or not: nobody who comes later, or at the same time, writes it a second time.
+    """
+
+    request = models.ForeignKey(PecRequest, models.PROTECT, related_name="+", db_index=False)
+    what = models.CharField(max_length=60)
+    at = models.DateTimeField(db_default=Now())
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="request__ordine")
+
+    class Meta:
+        verbose_name = _("avviso dato")
+        verbose_name_plural = _("avvisi dati")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["request", "what"], name="told_once")]
+
+    def __str__(self) -> str:
+        return f"{self.request}: {self.what}"
+
+
+class Digest(models.Model):
+    """The day's mail to the office of an Ordine: this row keeps a second one from being sent."""
+
+    ordine = models.ForeignKey(Ordine, models.PROTECT, related_name="+", db_index=False)
+    day = models.DateField()
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="ordine")
+
+    class Meta:
+        verbose_name = _("riepilogo spedito")
+        verbose_name_plural = _("riepiloghi spediti")
+        constraints: ClassVar = [models.UniqueConstraint(fields=["ordine", "day"], name="one_digest_a_day")]
+
+    def __str__(self) -> str:
+        return f"{self.ordine} · {self.day}"

@@ -224,13 +224,20 @@ def release(claims: Iterable[Claim]) -> None:
 
 
 def finish(
-    ended: Iterable[ProviderOperation], state: State, *, result: str = "", error: str = "", look_first: bool = False
+    ended: Iterable[ProviderOperation],
+    state: State,
+    *,
+    result: str = "",
+    error: str = "",
+    look_first: bool = False,
+    refused_field: str = "",
 ) -> None:
     """End operations that are held: done, needing attention, or with an unknown outcome."""
     ProviderOperation.objects.filter(pk__in=[o.pk for o in ended]).update(
         state=state,
         result=result[:200],
         last_error=error[:600],
+        refused_field=refused_field,
         finished_at=Now(),
         claim=None,
         look_first=look_first,

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from members import emails, mail
+from pec_requests import notices
 from pec_requests.models import PecRequest, RecoveryEmailChange
 
 
@@ -63,14 +64,7 @@ def reset_sent(request: PecRequest) -> None:
 
 
 def _send(template: str, to: Iterable[str], request: PecRequest, **context: object) -> None:
-    words = {
-        "request": request,
-        "member": request.member,
-        "request_url": settings.PORTAL_URL + reverse("pec_requests:list"),
-        **context,
-    }
-    ordine = request.member.ordine
-    mail.send_all(mail.Letter(template, one, ordine, words) for one in _once(to))
+    mail.send_all(notices.about(template, one, request, **context) for one in _once(to))
 
 
 def _once(addresses: Iterable[str]) -> Iterable[str]:

@@ -136,9 +136,11 @@ def _settle_error(claim: Claim, operation: ProviderOperation, error: Exception) 
                 notices.provider_stopped(str(error))
             operations.postpone(operation, 0, error=str(error), look_first=unsure, spare_attempt=True)
         case Refused():
-            _attention(operation, str(error), look_first=False)
+            _attention(operation, str(error), look_first=False, refused_field=error.field)
             if operation.kind == Kind.RECOVERY_EMAIL:
                 recovery_in_force.not_made(operation.request, operation.recovery_email)
+            else:
+                notices.refused(operation, error.field)
         case UnknownOutcome() if operation.kind == Kind.RESET:
             _unknown(operation, str(error))
         case _ if operation.attempts >= settings.OPERATION_MAX_ATTEMPTS and not spare:
@@ -163,8 +165,8 @@ def _unknown(operation: ProviderOperation, words: str) -> None:
     _record("pec.reset.unknown", operation)
 
 
-def _attention(operation: ProviderOperation, words: str, *, look_first: bool) -> None:
-    operations.finish([operation], State.ATTENTION, error=words, look_first=look_first)
+def _attention(operation: ProviderOperation, words: str, *, look_first: bool, refused_field: str = "") -> None:
+    operations.finish([operation], State.ATTENTION, error=words, look_first=look_first, refused_field=refused_field)
     _record("operation.attention", operation, kind=operation.get_kind_display(), error=words)
 
 

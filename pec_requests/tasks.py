@@ -3,7 +3,7 @@
 import structlog
 from celery import shared_task
 
-from pec_requests import batches, engine, notices, reconcile, register
+from pec_requests import batches, digests, engine, notices, reconcile, register, reminders
 
 logger = structlog.get_logger(__name__)
 
@@ -18,6 +18,18 @@ def run_operations() -> None:
 def write_mails() -> None:
     """Word the notices that wait; as mails they are sent like others."""
     notices.write()
+
+
+@shared_task
+def remind() -> None:
+    """By day: who has left a casella unaccepted for as long as the Ordine has said."""
+    reminders.remind()
+
+
+@shared_task
+def send_digests() -> None:
+    """Every morning: to each office what it should know."""
+    digests.send_due()
 
 
 @shared_task

@@ -11,6 +11,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from pec_requests import mending
 from pec_requests.models import PecRequest, ProviderOperation, RecoveryEmailChange
 from pec_requests.notices import masked
 from pec_requests.states import Kind, Status
@@ -20,12 +21,16 @@ State = ProviderOperation.State
 
 @dataclass(frozen=True)
 class Situation:
-    """``tone``: info, success, warning, danger or secondary. ``moving``: worth looking at again soon."""
+    """``tone``: info, success, warning, danger or secondary. ``moving``: worth looking at again soon.
+
+    ``email_wanted``: the member can go on by giving another recovery e-mail.
+    """
 
     title: str | Promise
     text: str | Promise
     tone: str = "info"
     moving: bool = False
+    email_wanted: bool = False
 
 
 _WAITING_FOR_STAFF = gettext_lazy(
@@ -101,9 +106,12 @@ def situation(request: PecRequest) -> Situation:
             _("Serve un'email di recupero"),
             _("Per creare la casella il gestore vuole un tuo indirizzo e-mail ordinario, che non sia una PEC."),
             "warning",
+            email_wanted=True,
         )
     operation = request.operations.filter(kind__in=[Kind.CREATE, *_IN_PROGRESS]).order_by("-id").first()
     if operation and operation.state == State.ATTENTION:
+        if mend := mending.by_member(operation.kind, operation.refused_field):
+            return _to_mend(request, mend)
         return Situation(_("L'Ordine sta verificando"), _WAITING_FOR_STAFF, "warning")
     open_kind = operation.kind if operation and operation.state in ProviderOperation.OPEN else None
     if request.status == Status.NON_ATTIVO and request.accepted_at:
@@ -114,6 +122,27 @@ def situation(request: PecRequest) -> Situation:
         )
         return Situation(_IN_PROGRESS[Kind(open_kind)], text, moving=True)
     return _PLAIN[Status(request.status)]
+
+
+def _to_mend(request: PecRequest, mend: mending.Mend) -> Situation:
+    """What the provider refused, and what the member can do about it."""
+    if mend == mending.Mend.EMAIL:
+        text = _(
+            "Il gestore non accetta %(email)s, e senza non crea la casella. Indica un altro indirizzo tuo: ordinario, "
+            "non una PEC. Se hai dubbi, chiedi alla segreteria dell'Ordine."
+        )
+        return Situation(
+            _("Serve un'altra email di recupero"),
+            text % {"email": request.recovery_email},
+            "warning",
+            email_wanted=True,
+        )
+    text = _(
+        "Per il gestore il codice fiscale non corrisponde a cognome e nome, e così non può creare la casella. "
+        "Controllali nella Scheda Anagrafica e scrivi alla segreteria dell'Ordine che cosa va corretto: solo l'Ordine "
+        "può farlo."
+    )
+    return Situation(_("Controlla i tuoi dati anagrafici"), text, "warning")
 
 
 def reset_situation(request: PecRequest) -> Situation | None:

@@ -57,6 +57,8 @@ PAGES: dict[str, tuple[int, ...]] = {
     "metrics": ALL,
     "members:home": REDIRECT,
     "members:record": OWN_RECORD,
+    "members:preferences": OWN_RECORD,
+    "members:unsubscribe": (410,) * 6,
     "members:first_access": ALL,
     "members:password_forgotten": ALL,
     "members:password_link_sent": ALL,
@@ -86,6 +88,10 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:jsi18n": OFFICE,
     "admin:autocomplete": NOBODY,
     "admin:view_on_site": (302, 302, 302, 404, 404, 404),
+    "admin:members_ordine_letters": REDIRECT,
+    "admin:members_ordine_letters_of": OFFICE_HERE,
+    "admin:members_ordine_letter": OFFICE_HERE,
+    "admin:members_ordine_letter_html": OFFICE_HERE,
     "admin:members_member_request_pec": OFFICE,
     "admin:members_member_export": OFFICE,
     "admin:members_member_invite": OFFICE_HERE,
@@ -172,6 +178,7 @@ WORDS = {
     "members:password_link": "inventato",
     "members:identity_start": "spid",
     "members:identity_return": "spid",
+    "members:unsubscribe": "inventato",
     "pec_requests:confirm-recovery": "inventato",
     "pec_requests:stop-recovery": "inventato",
     "admin:pec_requests_provideroperation_retry_all": "CREATE",
@@ -181,7 +188,11 @@ WORDS = {
     "admin:pec_requests_provideroperation_export": "csv",
     "admin:pec_requests_difference_export": "csv",
 }
-
+# Pages about the Ordine, and what they want besides.
+OF_ORDINE: dict[str, list[str]] = {
+    **{f"admin:members_ordine_{page}": [] for page in ("change", "history", "delete", "letters_of")},
+    **{f"admin:members_ordine_{page}": ["pec_ready"] for page in ("letter", "letter_html")},
+}
 
 # Pages about one row.
 ON_ONE = ("_change", "_history", "_delete", "_retry", "_drop", "_standing", "_cancel", "_alarm")
@@ -229,8 +240,8 @@ class World:
                 return [1, self.owner.pk]
             case "admin:auth_user_password_change":
                 return [self.users["staff"].pk]  # type: ignore[union-attr]
-            case "admin:members_ordine_change" | "admin:members_ordine_history" | "admin:members_ordine_delete":
-                return [self.owner.ordine_id]
+            case _ if name in OF_ORDINE:
+                return [self.owner.ordine_id, *OF_ORDINE[name]]
             case _ if name.startswith("pec_requests:") and name != "pec_requests:list":
                 return [self.pec.public_id]
             case "admin:members_importrun_progress" | "admin:members_importrun_rejects":

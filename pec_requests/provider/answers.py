@@ -9,7 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from pec_requests.provider.base import ProviderError, Refused, Temporary, UnknownOutcome
-from pec_requests.provider.words import code_of, words_of
+from pec_requests.provider.words import code_of, field_of, words_of
 
 _NOT_NOW = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 _AWAY = frozenset({HTTPStatus.BAD_GATEWAY, HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.GATEWAY_TIMEOUT})
@@ -97,7 +97,13 @@ def _partial(call: Call, answer: Answer, errors: list[Any], data: Any) -> Provid
     words, code = words_of(errors), code_of(errors)
     detail = f"HTTP {answer.status} with errors, code {code!r}"
     if not data:
-        return Refused(_refusal(words, answer), f"{call.path}: {detail}", code=code, maybe_done=not call.reads)
+        return Refused(
+            _refusal(words, answer),
+            f"{call.path}: {detail}",
+            code=code,
+            field=field_of(errors),
+            maybe_done=not call.reads,
+        )
     message = _("Il gestore ha risposto solo in parte: «%(words)s».") % {"words": words}
     return call.lost(message, detail, code=code)
 
@@ -113,7 +119,7 @@ def _failure(call: Call, answer: Answer, envelope: dict[str, Any] | None) -> Pro
         return _server_error(call, answer, envelope, code, detail)
     if status >= 400 and envelope is not None:
         kind = NotFound if status == HTTPStatus.NOT_FOUND else Refused
-        return kind(_refusal(words_of(errors), answer), detail, code=code)
+        return kind(_refusal(words_of(errors), answer), detail, code=code, field=field_of(errors))
     # A proxy, a firewall or another site answered: the provider has seen nothing.
     message = _("Al posto del gestore ha risposto qualcos'altro (HTTP %(status)s).") % {"status": status}
     return Temporary(message, detail, code=code)

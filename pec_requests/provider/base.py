@@ -90,6 +90,7 @@ class ProviderError(Exception):
     whole codice fiscale and no secret in it, at most some 500 characters. ``detail`` is for the log alone, in English.
 
     ``code``: the provider's own code, or one of the adapter's (``"several_owners"``, ``"http_409"``), else ``""``.
+    ``field``: which of the data the provider says is wrong, by its own name, where it says it, else ``""``.
     ``outage``: not this request but the whole provider is away; it counts for the breaker, not as an attempt.
     ``retry_after``: seconds that the provider asks to wait, else None.
     ``maybe_done``: the effect may be there already: look before repeating.
@@ -103,6 +104,7 @@ class ProviderError(Exception):
         detail: str = "",
         *,
         code: str = "",
+        field: str = "",
         outage: bool = False,
         retry_after: float | None = None,
         maybe_done: bool | None = None,
@@ -111,6 +113,7 @@ class ProviderError(Exception):
         self.message = message
         self.detail = detail
         self.code = code
+        self.field = field
         self.outage = outage
         self.retry_after = retry_after
         if maybe_done is not None:

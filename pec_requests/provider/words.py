@@ -33,6 +33,13 @@ def code_of(errors: list[Any]) -> str:
     return cleaned(str(code))[:40] if isinstance(code, str | int) else ""
 
 
+def field_of(errors: list[Any]) -> str:
+    """The field that the first of the envelope's ``errors`` blames, without what it is a part of, else ``""``."""
+    validation = errors[0].get("validationError") if errors and isinstance(errors[0], dict) else None
+    field = _text(validation.get("field")) if isinstance(validation, dict) else ""
+    return cleaned(field.rpartition(".")[2])[:40]
+
+
 def _words_of_one(error: Any) -> str:
     if not isinstance(error, dict):
         return ""

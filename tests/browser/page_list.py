@@ -46,6 +46,8 @@ _PORTAL: dict[str, list[Visit]] = {
     "accessibility": _by_each(VISITOR, "ATTIVO"),
     "members:home": _by_each("ATTIVO"),
     "members:record": _by_each(WITHOUT, "ATTIVO", OFFICE),
+    "members:preferences": _by_each("ATTIVO"),
+    "members:unsubscribe": [Visit(VISITOR, "nothing", 410)],  # a good one is the same page with a button
     "members:first_access": _by_each(VISITOR),
     "members:password_forgotten": _by_each(VISITOR),
     "members:password_link_sent": _by_each(VISITOR),
@@ -127,6 +129,10 @@ for _model in ("members_ordine", "members_albo", "members_user", "pec_requests_p
         f"{_model}_change": [Visit(FEDERATION, _row)],
     }
 
+_OFFICE |= {
+    "members_ordine_letters_of": [Visit(FEDERATION, "ordine")],
+    "members_ordine_letter": [Visit(FEDERATION, "ordine/pec_reminder")],
+}
 _OFFICE["members_ordine_changelist"].append(Visit(OFFICE, status=403))
 PAGES = _PORTAL | {f"admin:{name}": visits for name, visits in _OFFICE.items()}
 
@@ -135,6 +141,8 @@ NO_PAGES = {
     "healthz": "for machines",
     "readyz": "for machines",
     "metrics": "for machines",
+    "admin:members_ordine_letter_html": "a mail, where no script runs; looked at with all others in test_mails",
+    "admin:members_ordine_letters": "leads on to admin:members_ordine_letters_of",
     "pec_requests:status": "a part of pec_requests:list, asked for by it",
     "admin:pec_requests_requestbatch_standing": "a part of admin:pec_requests_requestbatch_change, asked for by it",
     "pec_requests:panel-status": "a part of pec_requests:panel, asked for by it",

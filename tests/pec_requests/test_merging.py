@@ -56,11 +56,12 @@ def test_all_that_hung_on_the_other_is_the_persons(member: Member, twin: Member,
     lifecycle.decide([ended.pk], "cancel", STAFF, reason="x")
     live = lifecycle.request_pec([twin.pk], domain, STAFF).created[0]
     Difference.objects.create(kind="STATUS", address=live.address, request=live, member=twin)
+    Member.objects.filter(pk=twin.pk).update(wants_reminders=False)
     own = member.enrolments.get().number
     assert merging.merge(member.pk, twin.pk, STAFF)
     assert not merging.merge(member.pk, twin.pk, STAFF)
     assert not merging.merge(twin.pk, member.pk, STAFF)
-    assert Member.objects.get() == member
+    assert Member.objects.get() == member and not Member.objects.get().wants_reminders
     numbers = dict(member.enrolments.values_list("albo__name", "number"))
     assert numbers == {"Dietista": "7", "Logopedista": own}
     assert {r.member_id for r in PecRequest.objects.all()} == {member.pk}

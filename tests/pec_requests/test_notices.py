@@ -8,8 +8,9 @@ import pytest
 from post_office.models import Email
 
 from members.models import Member
-from pec_requests import lifecycle, notices
+from pec_requests import engine, lifecycle, notices
 from pec_requests.models import PecRequest
+from pec_requests.provider import provider
 from tests.pec_requests.conftest import STAFF
 
 pytestmark = pytest.mark.django_db
@@ -35,9 +36,22 @@ def test_the_whole_life_is_told_once_each(pec: PecRequest, work: Callable[[], in
         assert "{" not in mail.message + mail.subject
 
 
+def test_what_happened_is_told_in_order_also_where_it_is_over(active: PecRequest, work: Callable[[], int]) -> None:
+    """Suspended and resumed before anybody had written: two events, one mail each, however often somebody writes."""
+    Email.objects.all().delete()
+    for act in ("suspend", "resume"):
+        for _click in range(2):
+            lifecycle.decide([active.pk], act, STAFF, reason="x")
+        engine.run(provider())
+    for _writer in range(2):
+        notices.write()
+    told = list(Email.objects.order_by("id").values_list("subject", flat=True))
+    assert told == ["La tua casella PEC è sospesa", "La tua casella PEC è di nuovo attiva"]
+
+
 def test_a_name_is_never_markup_nor_template(pec: PecRequest) -> None:
     Member.objects.update(name="{{ 7|add:1 }}<b>")
-    notices.moved([pec], "create")
+    notices.moved([pec], "suspend")
     assert notices.write() == 1
     mail = Email.objects.get()
     assert "{{ 7|add:1 }}<b>" in mail.message

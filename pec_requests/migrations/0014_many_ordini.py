@@ -13,7 +13,7 @@ _TABLES = ("pec_requests_pecrequest", "pec_requests_provideroperation")
 
 
 class Migration(migrations.Migration):
-    dependencies: ClassVar = [("pec_requests", "0011_request_batches")]
+    dependencies: ClassVar = [("pec_requests", "0013_notices")]
 
     operations: ClassVar = [
         migrations.RunSQL(

@@ -1,0 +1,90 @@
+"""One example of every mail the portal sends, with invented data: for who wants to see how it will look, and for a test
+that looks at each.
+
+Each app registers, when it is ready, those of its own templates.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from members import emails
+from members.mail import Letter
+from members.models import Member, Ordine
+
+NAME, SURNAME, EMAIL, NEW_EMAIL = "Giulia", "Esempio", "giulia.esempio@example.com", "giulia.nuova@example.com"
+
+
+@dataclass(frozen=True)
+class Example:
+    """``when``: on which occasion the mail goes out. ``letter`` makes one in the name of an Ordine."""
+
+    when: str | Promise
+    letter: Callable[[Ordine], Letter]
+
+
+_EXAMPLES: dict[str, Example] = {}
+
+
+def register(examples: Mapping[str, Example]) -> None:
+    """Add the examples of an app, by the names of their templates."""
+    _EXAMPLES.update(examples)
+
+
+def all_examples() -> dict[str, Example]:
+    """By the names of the templates, in the order of the apps."""
+    return dict(_EXAMPLES)
+
+
+def member(ordine: Ordine) -> Member:
+    """Somebody who is not there."""
+    return Member(ordine=ordine, name=NAME, surname=SURNAME, personal_email=EMAIL, email_problem="")
+
+
+def link(view: str) -> str:
+    """An address like those in the mails, that leads to nothing."""
+    return f"{settings.PORTAL_URL}{reverse(view, args=['esempio'])}"
+
+
+def _to_account(
+    template: str, when: str | Promise, *, signed: bool = True, more: Callable[[], dict[str, object]] = dict
+) -> dict[str, Example]:
+    """About the account of a member; ``signed`` by an Ordine, or by the portal alone."""
+
+    def letter(ordine: Ordine) -> Letter:
+        person = member(ordine)
+        context = {"member": person, "name": person.full_name, "at": timezone.now(), **more()}
+        return Letter(template, EMAIL, ordine if signed else None, context)
+
+    return {template: Example(when, letter)}
+
+
+EXAMPLES = {
+    **_to_account(
+        "invitation",
+        _("Quando la segreteria invita un iscritto al portale"),
+        more=lambda: {"link": link("members:invitation"), "days": settings.INVITATION_DAYS},
+    ),
+    **_to_account(
+        "password_link",
+        _("Quando qualcuno ha dimenticato la password del portale"),
+        more=lambda: {"link": link("members:password_link"), "hours": settings.PASSWORD_LINK_HOURS},
+    ),
+    **_to_account(
+        "password_link_shared", _("Quando lo chiede con un indirizzo che hanno in più persone"), signed=False
+    ),
+    **_to_account("password_changed", _("Quando la password del portale è cambiata")),
+    **_to_account("second_factor_changed", _("Quando il secondo fattore di accesso è cambiato")),
+    **_to_account(
+        "email_replaced",
+        _("All'indirizzo di prima, quando la segreteria cambia l'e-mail personale"),
+        more=lambda: {"new_email": emails.mask(NEW_EMAIL)},
+    ),
+}
