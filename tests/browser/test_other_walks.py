@@ -16,6 +16,7 @@ from tests.browser.demo import Demo, link_in
 from tests.browser.errands import OWN_REQUESTS
 from tests.browser.people import Person, button, heading, link
 from tests.browser.steps import PORTAL_PASSWORD, ask_new_recovery_email, decide, status, to_requests
+from tests.factories import tax_code
 from tests.oidc_provider import Provider
 
 OFFICE = "ordine.marche"
@@ -156,7 +157,7 @@ def test_in_with_spid(demo: Demo, person: Callable[..., Person]) -> None:
         pytest.skip("this demo has no gateway")
     spid, someone = Provider(urlsplit(demo.spid).port or 80), person()
     page, account = someone.page, demo.account("ANNULLATO")
-    known, unknown = spid.person(account.username), spid.person("RSSMRA80A01H501U")
+    known, unknown = spid.person(account.username), spid.person(tax_code(999))
     low = spid.person(account.username, acr="https://www.spid.gov.it/SpidL1")
 
     def at_the_gateway(sub: str) -> None:
