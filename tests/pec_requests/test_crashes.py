@@ -142,4 +142,4 @@ def test_a_broker_that_forgets_everything_loses_nothing(
     until(lambda: PecRequest.objects.get().status == "ATTIVO")
     assert aruba.calls()["activate"] == {requested.address: 1}
     # That it is ready is told only as long as it waits to be accepted.
-    until(lambda: any("attiva" in mail["subject"] for mail in aruba.mail(requested.recovery_email)))
+    until(lambda: any("è attiva" in mail["subject"] for mail in aruba.mail(requested.recovery_email)))
