@@ -26,5 +26,8 @@ SENTENCES: dict[str, str | Promise] = {
     "list.export_broken": _("Esportazione {kind} interrotta: {list}, righe {rows}"),
     "member.created": _("Iscritto inserito"),
     "member.updated": _("Scheda modificata: {fields}"),
-    "member.email_confirmed": _("E-mail personale confermata"),
+    "member.email_asked": _("Chiesto il cambio dell'e-mail personale in {email}"),
+    "member.email_dropped": _("Ritirato il cambio dell'e-mail personale in {email}"),
+    "member.email_confirmed": _("Nuova e-mail personale confermata: {email}"),
+    "member.mobile_set": _("Cellulare indicato dall'iscritto"),
 }

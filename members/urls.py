@@ -10,6 +10,10 @@ app_name = "members"
 urlpatterns = [
     path("utente/", RedirectView.as_view(pattern_name="members:record"), name="home"),
     path("utente/scheda-anagrafica/", views.record, name="record"),
+    path("utente/scheda-anagrafica/email/", views.change_email, name="change_email"),
+    path("utente/scheda-anagrafica/email/ritira/", views.drop_email, name="drop_email"),
+    path("utente/scheda-anagrafica/email/conferma/<str:secret>/", views.confirm_email, name="confirm_email"),
+    path("utente/scheda-anagrafica/cellulare/", views.change_mobile, name="change_mobile"),
     path("primo-accesso/", views.first_access, name="first_access"),
     path("password-dimenticata/", views.password_forgotten, name="password_forgotten"),
     path("password-dimenticata/inviato/", views.password_link_sent, name="password_link_sent"),

@@ -154,5 +154,7 @@ def _fill(kept: Member, gone: Member) -> list[str]:
         setattr(kept, name, getattr(gone, name))
     if "personal_email" in filled:
         kept.email_confirmed_at = gone.email_confirmed_at
+    if "mobile" in filled:
+        kept.mobile_set_at = gone.mobile_set_at
     kept.save()
     return [str(Member._meta.get_field(name).verbose_name) for name in filled]  # type: ignore[union-attr]  # plain fields

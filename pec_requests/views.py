@@ -21,10 +21,10 @@ from audit.actors import Actor
 from audit.models import LogEntry
 from members.current import record_of, record_required
 from members.models import Member, User
-from pec_requests import figures, lifecycle, passwords, recovery, wording
+from pec_requests import figures, health, lifecycle, passwords, recovery, wording
 from pec_requests.forms import AcceptForm, RecoveryEmailForm
 from pec_requests.models import PecRequest
-from pec_requests.states import IllegalMove, Status, Who, moves_from
+from pec_requests.states import LIVE, IllegalMove, Status, Who, moves_from
 
 P = ParamSpec("P")
 HISTORY = 30
@@ -50,10 +50,11 @@ def own_request(view: Callable[Concatenate[HttpRequest, PecRequest, P], HttpResp
     @login_required
     def inner(request: HttpRequest, public_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         record = record_of(request.user)
-        rows = PecRequest.objects.select_related("member__ordine", "domain")
-        found = rows.filter(public_id=public_id, member=record).first() if record else None
-        if found is None:
+        rows = health.with_provider(PecRequest.objects.filter(public_id=public_id, member=record))
+        found = rows.first() if record else None
+        if found is None or record is None:
             raise Http404
+        found.member = record  # known already, with its Ordine
         return view(request, found, *args, **kwargs)
 
     return inner
@@ -69,10 +70,19 @@ def posted(request: HttpRequest) -> QueryDict | None:
 @record_required
 def request_list(request: HttpRequest, record: Member) -> HttpResponse:
     """*Richieste PEC*: the request that stands, in words, with what can be done; and those that ended."""
-    rows = list(PecRequest.objects.filter(member=record).select_related("member__ordine", "domain"))
+    rows = list(health.with_provider(PecRequest.objects.filter(member=record)))
+    operations = wording.newest(rows)
     live = next((r for r in rows if r.is_live), None)
-    ended = [(r, wording.situation(r)) for r in rows if not r.is_live]
-    return render(request, "pec_requests/list.html", {**_standing(live), "ended": ended})
+    ended = [(r, wording.situation(r, operations[r.pk])) for r in rows if not r.is_live]
+    context = {**_standing(live, operations), "ended": ended, "ordine": record.ordine}
+    return render(request, "pec_requests/list.html", context)
+
+
+def standing(record: Member) -> dict[str, object]:
+    """What ``_standing.html`` shows of the request that stands, for another page that says so, too."""
+    rows = health.with_provider(PecRequest.objects.filter(member=record, status__in=LIVE))
+    live = rows.first()
+    return _standing(live, wording.newest([live]) if live else {})
 
 
 @require_GET
@@ -80,16 +90,17 @@ def request_list(request: HttpRequest, record: Member) -> HttpResponse:
 @own_request
 def request_status(request: HttpRequest, pec: PecRequest) -> HttpResponse:
     """The part of *Richieste PEC* that changes by itself."""
-    return render(request, "pec_requests/_standing.html", _standing(pec))
+    return render(request, "pec_requests/_standing.html", _standing(pec, wording.newest([pec])))
 
 
-def _standing(pec: PecRequest | None) -> dict[str, object]:
+def _standing(pec: PecRequest | None, operations: dict[int, wording.Operations]) -> dict[str, object]:
     if pec is None:
         return {"pec": None}
     acts = {m.act for m in moves_from(pec.status, Who.MEMBER, accepted=pec.accepted_at is not None)}
-    situation = wording.situation(pec)
-    seconds = wording.look_again_seconds(pec) if situation.moving else 0
-    return {"pec": pec, "situation": situation, "acts": acts, "seconds": seconds}
+    away = health.was_away(pec)
+    situation = wording.situation(pec, operations[pec.pk], away=away)
+    seconds = wording.look_again_seconds(pec, operations[pec.pk]) if situation.moving else 0
+    return {"pec": pec, "situation": situation, "acts": acts, "seconds": seconds, "away": away}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -142,16 +153,19 @@ def panel_status(request: HttpRequest, pec: PecRequest) -> HttpResponse:
 
 def _panel(pec: PecRequest) -> dict[str, object]:
     wish = recovery.pending(pec)
+    operations = wording.newest([pec])[pec.pk]
+    away = health.was_away(pec)
     told = {
-        "situation": wording.situation(pec),
-        "reset": wording.reset_situation(pec),
-        "recovery": wording.recovery_situation(pec, wish),
+        "situation": wording.situation(pec, operations, away=away),
+        "reset": wording.reset_situation(pec, operations),
+        "recovery": wording.recovery_situation(operations, wish),
     }
     moving = any(s.moving for s in told.values() if s)
     return {
         **told,
         "pec": pec,
-        "seconds": wording.look_again_seconds(pec) if moving else 0,
+        "seconds": wording.look_again_seconds(pec, operations) if moving else 0,
+        "away": away,
         "wish": wish,
         "moving": moving,
         "has_password": pec.status in (Status.ATTIVO, Status.SOSPESO),

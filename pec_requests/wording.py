@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -16,6 +16,8 @@ from pec_requests.notices import masked
 from pec_requests.states import Kind, Status
 
 State = ProviderOperation.State
+# By kind.
+Operations = dict[str, ProviderOperation]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,15 @@ class Situation:
 
 _WAITING_FOR_STAFF = gettext_lazy(
     "C'è un dettaglio da sistemare con il gestore: se ne occupa la segreteria dell'Ordine."
+)
+
+_WHILE_MOVING = gettext_lazy(
+    "Il gestore sta lavorando alla casella: di solito bastano pochi secondi. Questa pagina si aggiorna da sola."
+)
+# The breaker is open: what was asked for stays in the queue.
+_WHILE_AWAY = gettext_lazy(
+    "La richiesta è al sicuro e resta in coda: appena il gestore risponde va avanti da sola, e ti scriviamo. Non devi "
+    "rifare niente."
 )
 
 _PLAIN = {
@@ -78,37 +89,46 @@ _IN_PROGRESS = {
 }
 
 
-def look_again_seconds(request: PecRequest) -> int:
+def newest(requests: Iterable[PecRequest]) -> dict[int, Operations]:
+    """For each request the newest operation of each kind, but for those withdrawn: of them the sentences are made."""
+    rows = list(requests)
+    found: dict[int, Operations] = {request.pk: {} for request in rows}
+    operations = ProviderOperation.objects.filter(request__in=rows).exclude(state=State.WITHDRAWN)
+    for operation in operations.order_by("request_id", "kind", "-id").distinct("request_id", "kind"):
+        found[operation.request_id][operation.kind] = operation
+    return found
+
+
+def look_again_seconds(request: PecRequest, operations: Operations) -> int:
     """How soon a page that shows something moving should ask again: often at first, less when it takes long."""
-    newest = request.operations.aggregate(at=Max("created_at"))["at"] or request.requested_at
-    return 2 if timezone.now() - newest < timedelta(minutes=2) else 20
+    began = max((operation.created_at for operation in operations.values()), default=request.requested_at)
+    return 2 if timezone.now() - began < timedelta(minutes=2) else 20
 
 
-def situation(request: PecRequest) -> Situation:
-    """How the request stands, for the member."""
+def situation(request: PecRequest, operations: Operations, *, away: bool = False) -> Situation:
+    """How the request stands, for the member; ``away`` while the provider cannot be reached."""
     if request.status == Status.RICHIESTA and not request.recovery_email:
         return Situation(
             _("Serve un'email di recupero"),
             _("Per creare la casella il gestore vuole un tuo indirizzo e-mail ordinario, che non sia una PEC."),
             "warning",
         )
-    operation = request.operations.filter(kind__in=[Kind.CREATE, *_IN_PROGRESS]).order_by("-id").first()
+    deciding = [operations[kind] for kind in (Kind.CREATE, *_IN_PROGRESS) if kind in operations]
+    operation = max(deciding, key=lambda each: each.pk, default=None)
     if operation and operation.state == State.ATTENTION:
         return Situation(_("L'Ordine sta verificando"), _WAITING_FOR_STAFF, "warning")
     open_kind = operation.kind if operation and operation.state in ProviderOperation.OPEN else None
     if request.status == Status.NON_ATTIVO and request.accepted_at:
         open_kind = Kind.ACTIVATE  # also in the moment between the two reads, when it has just been done
     if request.is_live and open_kind in _IN_PROGRESS:
-        text = _(
-            "Il gestore sta lavorando alla casella: di solito bastano pochi secondi. Questa pagina si aggiorna da sola."
-        )
-        return Situation(_IN_PROGRESS[Kind(open_kind)], text, moving=True)
-    return _PLAIN[Status(request.status)]
+        return Situation(_IN_PROGRESS[Kind(open_kind)], _WHILE_AWAY if away else _WHILE_MOVING, moving=True)
+    plain = _PLAIN[Status(request.status)]
+    return replace(plain, text=_WHILE_AWAY) if away and plain.moving else plain
 
 
-def reset_situation(request: PecRequest) -> Situation | None:
+def reset_situation(request: PecRequest, operations: Operations) -> Situation | None:
     """How the last wish for a password link stands; None when there was none."""
-    operation = request.operations.filter(kind=Kind.RESET).exclude(state=State.WITHDRAWN).order_by("-id").first()
+    operation = operations.get(Kind.RESET)
     if operation is None:
         return None
     match State(operation.state):
@@ -129,14 +149,12 @@ def reset_situation(request: PecRequest) -> Situation | None:
             return Situation(_("Il gestore non ha spedito il link"), _WAITING_FOR_STAFF, "danger")
 
 
-def recovery_situation(request: PecRequest, wish: RecoveryEmailChange | None) -> Situation | None:
+def recovery_situation(operations: Operations, wish: RecoveryEmailChange | None) -> Situation | None:
     """How the change of the recovery e-mail stands, given the wish that is still to be confirmed, if any."""
     if wish:
         text = _("Abbiamo spedito un link a %(email)s. L'email di recupero cambia solo quando lo apri e confermi.")
         return Situation(_("Conferma il nuovo indirizzo"), text % {"email": wish.new_email}, "warning", moving=True)
-    operation = (
-        request.operations.filter(kind=Kind.RECOVERY_EMAIL).exclude(state=State.WITHDRAWN).order_by("-id").first()
-    )
+    operation = operations.get(Kind.RECOVERY_EMAIL)
     if operation is None or operation.state == State.DONE:
         return None
     if operation.state in ProviderOperation.OPEN:

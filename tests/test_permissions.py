@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_scopes import scopes_disabled
 
-from members.models import ImportRun, Member, Ordine, StaffRole, User
+from members.models import EmailChange, ImportRun, Member, Ordine, StaffRole, User
 from pec_requests import batches, health
 from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange, RequestBatch
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff
@@ -50,6 +50,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "account_reauthenticate": ACCOUNT,
     "account_change_password": ACCOUNT,
     "account_set_password": REDIRECT,
+    "help": ALL,
     "privacy": ALL,
     "accessibility": ALL,
     "healthz": ALL,
@@ -57,6 +58,10 @@ PAGES: dict[str, tuple[int, ...]] = {
     "metrics": ALL,
     "members:home": REDIRECT,
     "members:record": OWN_RECORD,
+    "members:change_email": OWN_RECORD,
+    "members:drop_email": (405,) * 6,
+    "members:confirm_email": (410,) * 6,
+    "members:change_mobile": OWN_RECORD,
     "members:first_access": ALL,
     "members:password_forgotten": ALL,
     "members:password_link_sent": ALL,
@@ -165,6 +170,7 @@ PAGES["admin:auth_user_password_change"] = FEDERATION
 WORDS = {
     "members:invitation": "inventato",
     "members:password_link": "inventato",
+    "members:confirm_email": "inventato",
     "pec_requests:confirm-recovery": "inventato",
     "admin:pec_requests_provideroperation_retry_all": "CREATE",
     "admin:app_list": "members",
@@ -177,7 +183,17 @@ WORDS = {
 
 # Pages about one row.
 ON_ONE = ("_change", "_history", "_delete", "_retry", "_drop", "_standing", "_cancel")
-KEPT = (Member, ImportRun, RequestBatch, PecRequest, ProviderOperation, RecoveryEmailChange, StaffRole, Ordine)
+KEPT = (
+    Member,
+    EmailChange,
+    ImportRun,
+    RequestBatch,
+    PecRequest,
+    ProviderOperation,
+    RecoveryEmailChange,
+    StaffRole,
+    Ordine,
+)
 STATE = "SELECT " + ", ".join(
     f"(SELECT string_agg(t::text, ' ' ORDER BY t.id) FROM {model._meta.db_table} t)" for model in KEPT
 )
