@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 
 from django.conf import settings
-from django.db.models import Exists, F, QuerySet
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from audit import log
 from audit.actors import Actor
 from members.wake import wake
-from pec_requests.models import PecRequest, ProviderHealth
+from pec_requests.models import ProviderHealth
 
 State = ProviderHealth.State
 _PROCESS = Actor.process("worker")
@@ -34,16 +34,6 @@ def seen() -> ProviderHealth:
 def trouble() -> ProviderHealth | None:
     """The row while the provider is away or refuses us, for the notice that staff see; None in health."""
     return ProviderHealth.objects.filter(pk=1).exclude(state=State.CLOSED).first()
-
-
-def with_provider(requests: QuerySet[PecRequest]) -> QuerySet[PecRequest]:
-    """The requests, each read together with what ``was_away`` says of it."""
-    return requests.annotate(provider_away=Exists(ProviderHealth.objects.filter(pk=1).exclude(state=State.CLOSED)))
-
-
-def was_away(request: PecRequest) -> bool:
-    """Whether the provider was away, or refused us, when this was read by ``with_provider``."""
-    return bool(getattr(request, "provider_away", False))
 
 
 def allowance(limit: int) -> tuple[int, bool]:

@@ -17,14 +17,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from audit import log
 from audit.actors import Actor
-from audit.models import LogEntry
 from members.current import record_of, record_required
 from members.models import Member, User
-from pec_requests import figures, health, lifecycle, passwords, recovery, wording
+from pec_requests import figures, lifecycle, passwords, recovery, wording
 from pec_requests.forms import AcceptForm, RecoveryEmailForm
 from pec_requests.models import PecRequest
-from pec_requests.states import LIVE, IllegalMove, Status, Who, moves_from
+from pec_requests.states import IllegalMove, Status, Who, moves_from
 
 P = ParamSpec("P")
 HISTORY = 30
@@ -50,11 +50,9 @@ def own_request(view: Callable[Concatenate[HttpRequest, PecRequest, P], HttpResp
     @login_required
     def inner(request: HttpRequest, public_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         record = record_of(request.user)
-        rows = health.with_provider(PecRequest.objects.filter(public_id=public_id, member=record))
-        found = rows.first() if record else None
-        if found is None or record is None:
+        found = next(iter(wording.requests_of(record, public_id)), None) if record else None
+        if found is None:
             raise Http404
-        found.member = record  # known already, with its Ordine
         return view(request, found, *args, **kwargs)
 
     return inner
@@ -70,7 +68,7 @@ def posted(request: HttpRequest) -> QueryDict | None:
 @record_required
 def request_list(request: HttpRequest, record: Member) -> HttpResponse:
     """*Richieste PEC*: the request that stands, in words, with what can be done; and those that ended."""
-    rows = list(health.with_provider(PecRequest.objects.filter(member=record)))
+    rows = wording.requests_of(record)
     operations = wording.newest(rows)
     live = next((r for r in rows if r.is_live), None)
     ended = [(r, wording.situation(r, operations[r.pk])) for r in rows if not r.is_live]
@@ -80,8 +78,7 @@ def request_list(request: HttpRequest, record: Member) -> HttpResponse:
 
 def standing(record: Member) -> dict[str, object]:
     """What ``_standing.html`` shows of the request that stands, for another page that says so, too."""
-    rows = health.with_provider(PecRequest.objects.filter(member=record, status__in=LIVE))
-    live = rows.first()
+    live = next((pec for pec in wording.requests_of(record) if pec.is_live), None)
     return _standing(live, wording.newest([live]) if live else {})
 
 
@@ -97,7 +94,7 @@ def _standing(pec: PecRequest | None, operations: dict[int, wording.Operations])
     if pec is None:
         return {"pec": None}
     acts = {m.act for m in moves_from(pec.status, Who.MEMBER, accepted=pec.accepted_at is not None)}
-    away = health.was_away(pec)
+    away = wording.was_away(pec)
     situation = wording.situation(pec, operations[pec.pk], away=away)
     seconds = wording.look_again_seconds(pec, operations[pec.pk]) if situation.moving else 0
     return {"pec": pec, "situation": situation, "acts": acts, "seconds": seconds, "away": away}
@@ -139,8 +136,7 @@ def _decide(request: HttpRequest, pec: PecRequest, act: str, done: str) -> HttpR
 @own_request
 def panel(request: HttpRequest, pec: PecRequest) -> HttpResponse:
     """The PEC panel: address, state, recovery e-mail, password, history."""
-    history = LogEntry.objects.filter(object_type="pec_requests.pecrequest", object_id=pec.pk)[:HISTORY]
-    return render(request, "pec_requests/panel.html", {**_panel(pec), "history": history})
+    return render(request, "pec_requests/panel.html", {**_panel(pec), "history": log.sentences_about(pec, HISTORY)})
 
 
 @require_GET
@@ -152,9 +148,9 @@ def panel_status(request: HttpRequest, pec: PecRequest) -> HttpResponse:
 
 
 def _panel(pec: PecRequest) -> dict[str, object]:
-    wish = recovery.pending(pec)
+    wish = recovery.pending(pec) if wording.may_have_wish(pec) else None
     operations = wording.newest([pec])[pec.pk]
-    away = health.was_away(pec)
+    away = wording.was_away(pec)
     told = {
         "situation": wording.situation(pec, operations, away=away),
         "reset": wording.reset_situation(pec, operations),

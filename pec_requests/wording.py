@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from uuid import UUID
 
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from pec_requests.models import PecRequest, ProviderOperation, RecoveryEmailChange
+from members.models import Member
+from pec_requests.models import PecRequest, ProviderHealth, ProviderOperation, RecoveryEmailChange
 from pec_requests.notices import masked
 from pec_requests.states import Kind, Status
 
@@ -29,6 +31,20 @@ class Situation:
     tone: str = "info"
     moving: bool = False
 
+
+# By hand: every page of a member asks these two, and Django takes longer to compose them than PostgreSQL to answer.
+_OF_MEMBER = f"""
+SELECT r.*,
+    EXISTS (SELECT FROM {ProviderHealth._meta.db_table} WHERE id = 1 AND state <> '{ProviderHealth.State.CLOSED}')
+        AS provider_away,
+    EXISTS (SELECT FROM {RecoveryEmailChange._meta.db_table} c
+        WHERE c.request_id = r.id AND c.confirmed_at IS NULL AND c.dropped_at IS NULL) AS has_wish
+FROM {PecRequest._meta.db_table} r WHERE r.member_id = %s
+"""  # noqa: S608  (names of our own)
+_NEWEST = f"""
+SELECT DISTINCT ON (request_id, kind) * FROM {ProviderOperation._meta.db_table}
+WHERE request_id = ANY(%s) AND state <> '{State.WITHDRAWN}' ORDER BY request_id, kind, id DESC
+"""  # noqa: S608  (names of our own)
 
 _WAITING_FOR_STAFF = gettext_lazy(
     "C'è un dettaglio da sistemare con il gestore: se ne occupa la segreteria dell'Ordine."
@@ -89,12 +105,31 @@ _IN_PROGRESS = {
 }
 
 
+def requests_of(member: Member, public_id: UUID | None = None) -> list[PecRequest]:
+    """The member's requests, newest first, or the one with this id if it is theirs; read together with what
+    ``was_away`` and ``may_have_wish`` say.
+    """
+    wanted, params = (" AND r.public_id = %s", [public_id]) if public_id else ("", [])
+    found = list(PecRequest.objects.raw(f"{_OF_MEMBER}{wanted} ORDER BY r.id DESC", [member.pk, *params]))
+    for request in found:
+        request.member = member  # known already, with its Ordine
+    return found
+
+
+def was_away(request: PecRequest) -> bool:
+    """Whether the provider was away, or refused us, when the request was read."""
+    return bool(getattr(request, "provider_away", False))
+
+
+def may_have_wish(request: PecRequest) -> bool:
+    """Whether it is worth while to look for a change of the recovery e-mail: most have none."""
+    return bool(getattr(request, "has_wish", True))
+
+
 def newest(requests: Iterable[PecRequest]) -> dict[int, Operations]:
     """For each request the newest operation of each kind, but for those withdrawn: of them the sentences are made."""
-    rows = list(requests)
-    found: dict[int, Operations] = {request.pk: {} for request in rows}
-    operations = ProviderOperation.objects.filter(request__in=rows).exclude(state=State.WITHDRAWN)
-    for operation in operations.order_by("request_id", "kind", "-id").distinct("request_id", "kind"):
+    found: dict[int, Operations] = {request.pk: {} for request in requests}
+    for operation in ProviderOperation.objects.raw(_NEWEST, [list(found)]):
         found[operation.request_id][operation.kind] = operation
     return found
 

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django_scopes import scopes_disabled
 from post_office.models import Email
 
+from albo_pec.log_masks import masked
 from audit.actors import Actor
 from audit.models import LogEntry
 from members import access, contacts, tasks
@@ -64,6 +65,7 @@ def test_asked_confirmed_and_both_told(me: Client, member: Member) -> None:
     assert "n•••@example.com" in told.message and NEW not in told.message and told.html_message
     link = re.search(r"\S+/conferma/\S+/", Email.objects.get(to=NEW).message)
     assert link
+    assert masked(link[0]).endswith("/•••/")
     stranger = Client()  # the mail may be opened anywhere
     assert "diventi l'e-mail personale di" in text(stranger.get(link[0]))
     assert again(member).personal_email == "vecchia@example.com", "a scanner that opens links changes nothing"
