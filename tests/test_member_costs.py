@@ -40,6 +40,8 @@ QUERIES = {
     "members:record": 4,
     "members:change_email": 2,
     "members:change_mobile": 2,
+    "members:preferences": 2,
+    "members:unsubscribe": 2,
     "members:first_access": 2,
     "members:password_forgotten": 2,
     "members:password_link_sent": 2,
@@ -53,16 +55,21 @@ QUERIES = {
     "pec_requests:refuse": 3,
     "pec_requests:panel": 6,
     "pec_requests:panel-status": 5,
-    "pec_requests:change-recovery": 3,
-    "pec_requests:reset-password": 3,
+    "pec_requests:change-recovery": 4,
+    "pec_requests:reset-password": 5,
+    "pec_requests:stop-recovery": 2,
     "pec_requests:confirm-recovery": 3,
 }
 NOT_COUNTED = {
     *("account_login", "account_inactive", "account_set_password"),  # for whoever is not signed in, or lead elsewhere
-    *("members:drop_email", "pec_requests:drop-recovery"),  # buttons
+    *("members:drop_email", "pec_requests:drop-recovery", "pec_requests:resend-recovery"),  # buttons
+    *("members:identity_start", "members:identity_return"),  # on the way to a gateway and back
     *("healthz", "readyz", "metrics"),
 }
-SECRET = ("members:invitation", "members:password_link", "members:confirm_email", "pec_requests:confirm-recovery")
+SECRET = {
+    *("members:invitation", "members:password_link", "members:confirm_email", "members:unsubscribe"),
+    *("pec_requests:confirm-recovery", "pec_requests:stop-recovery"),
+}
 BUDGET, STYLES = 100_000, 8_000
 LINKED = re.compile(r'(?:href|src)="(/static/[^"#]+)')
 
