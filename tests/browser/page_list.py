@@ -83,7 +83,10 @@ _OFFICE: dict[str, list[Visit]] = {
         Visit(OTHER_OFFICE, "member:ATTIVO"),  # Django's own answer: the first page, with a warning
     ],
     "members_member_history": [Visit(OFFICE, "member:ATTIVO")],
-    "members_member_request_pec": [Visit(OFFICE, query="?tutti=1", picture="segreteria-tutti"), Visit(OFFICE, query="?ids=0")],
+    "members_member_request_pec": [
+        Visit(OFFICE, query="?tutti=1", picture="segreteria-tutti"),
+        Visit(OFFICE, query="?ids=0"),
+    ],
     "members_member_invite": [Visit(OFFICE, f"member:{WITHOUT}")],
     "members_member_code": [Visit(OFFICE, "member:RICHIESTA")],
     "members_member_sheet": [Visit(OFFICE, "member:ATTIVO")],
@@ -198,7 +201,6 @@ SANDBOX = {
     "login/?tab=gestisci": 200,
     "login/?versione=accessibile": 200,
     "reset-password/": 200,
-    "reset-password/inviato/": 200,  # leads to the one before; the notice itself is in the walk of the guide
     "password/nessuno/": 404,
     "non-esiste/": 404,
     "_sandbox/mail/": 200,

@@ -57,7 +57,8 @@ _STILL = r"""() => {
         for (const [node, before] of changed) node.data = before;
         focused?.focus({ preventScroll: true });
     };
-    return document.fonts.ready.then(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+    const frame = () => new Promise((drawn) => requestAnimationFrame(drawn));
+    return document.fonts.ready.then(frame).then(frame);
 }"""
 # Below the last of what is said in the main part, which may itself reach to the end of the window.
 _END = """() => Math.ceil(Math.max(...[...document.querySelectorAll(":is(main, [role=main]) *:not(:has(*))")]

@@ -243,7 +243,9 @@ def test_the_password_rule_is_shown_and_checked(
     "password",
     ["Perché-1", "ÈVERO-e-1", "Aa1!" + "🙂" * 252, " Aa1! con spazi ", "Aa1!<b>&amp;\"'"],
 )
-def test_passwords_of_all_letters_and_lengths_open_the_casella(browser: Browser, first_link: str, password: str) -> None:
+def test_passwords_of_all_letters_and_lengths_open_the_casella(
+    browser: Browser, first_link: str, password: str
+) -> None:
     """Also from the other kind of keyboard, which writes an accent as a character of its own."""
     browser.set_password(first_link, unicodedata.normalize("NFD", password))
     assert browser.log_in(unicodedata.normalize("NFC", password)).url.endswith("/casella/")
