@@ -80,9 +80,9 @@ def reset_password(request: HttpRequest) -> HttpResponse:
     form = ResetForm(request.POST or None)
     if form.is_valid():
         address, holder_code = form.cleaned_data["address"], form.cleaned_data["holder_code"]
-        background.later(lambda: convention.reset_password_of_holder(address, holder_code))
         # In the address and signed: two tabs do not mix their notices up, and nobody makes one up.
         sent_to = signing.dumps(convention.reset_goes_to(address, holder_code), salt=_SENT_TO)
+        background.later(lambda: convention.reset_password_of_holder(address, holder_code))
         return redirect(f"{reverse('reset_sent')}?{urlencode({'a': sent_to})}")
     return _page(request, "reset_password", {"form": form})
 
