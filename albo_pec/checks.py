@@ -20,6 +20,20 @@ def check_lease(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
         yield Error(message, hint="Twice as long leaves room for what is claimed ahead.", id="albo_pec.E007")
 
 
+@register()
+def check_gateways(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """A gateway is there or it is not: one that is half described would be missing without a word."""
+    for key, gateway in settings.IDENTITY_GATEWAYS.items():
+        given = {name: bool(gateway[name]) for name in ("issuer", "client_id", "client_secret")}
+        if any(given.values()) and not all(given.values()):
+            missing = ", ".join(f"{key}_oidc_{name}".upper() for name, there in given.items() if not there)
+            yield Error(
+                f"The gateway for {gateway['name']} is described by half: {missing} is missing.",
+                hint="Set all three, or none of them.",
+                id="albo_pec.E010",
+            )
+
+
 @register(Tags.security, deploy=True)
 def check_deployment(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
     """One error for each setting that is fit for a development machine only."""
@@ -66,5 +80,11 @@ def _rules() -> list[tuple[str, bool, str, str]]:
             "*" in settings.ALLOWED_HOSTS,
             "ALLOWED_HOSTS accepts any name.",
             "List the names of the portal.",
+        ),
+        (
+            "E011",
+            any(not g["issuer"].startswith("https://") for g in settings.IDENTITY_GATEWAYS.values() if g["issuer"]),
+            "A gateway for SPID or CIE is not https: whoever is in between could be anybody.",
+            "Set SPID_OIDC_ISSUER and CIE_OIDC_ISSUER to https addresses.",
         ),
     ]

@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
     "csp",
     "django_htmx",
     "django_structlog",
@@ -55,6 +56,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "albo_pec.middleware.CompressedPagesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "albo_pec.middleware.PlainAnswersMiddleware",
@@ -197,6 +199,9 @@ ARUBA_PASSWORD = env("ARUBA_PASSWORD", default="")
 ARUBA_CONVENTION_CALLS = env.bool("ARUBA_CONVENTION_CALLS", default=True)
 ARUBA_RENEWAL_YEARS = env.int("ARUBA_RENEWAL_YEARS", default=1)
 WEBMAIL_URL = env("WEBMAIL_URL", default="https://webmail.pec.it/")
+# For mail programs, as server:port; both speak TLS from the first byte.
+PEC_IMAP = env("PEC_IMAP", default="imaps.pec.aruba.it:993")
+PEC_SMTP = env("PEC_SMTP", default="smtps.pec.aruba.it:465")
 PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=3.05)
 PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=20.0)
 # A worker's turn: then it lets other tasks, and a request to end, come between. Each new one costs half a second of
@@ -279,10 +284,12 @@ ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "30/m/ip,20/5m/key", 
 # allauth takes the caller's address from X-Forwarded-For only behind this many proxies.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=not DEBUG)
+MFA_ADAPTER = "members.account_adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = SITE_NAME
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=30)
 PASSWORD_LINK_HOURS = env.int("PASSWORD_LINK_HOURS", default=3)
+EMAIL_LINK_HOURS = env.int("EMAIL_LINK_HOURS", default=24)
 RECOVERY_LINK_HOURS = env.int("RECOVERY_LINK_HOURS", default=24)
 RECOVERY_STOP_DAYS = env.int("RECOVERY_STOP_DAYS", default=7)
 
@@ -311,6 +318,33 @@ WHITENOISE_AUTOREFRESH = False
 # Also with DEBUG, where it would be 0: every page would ask for each of its files again.
 WHITENOISE_MAX_AGE = 60
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
+
+# --- SPID and CIE, each through a gateway that speaks OpenID Connect (docs/spid-cie.md) -------------------------------
+# One without an issuer is not there: no button, no address.
+IDENTITY_GATEWAYS = {
+    "spid": {
+        "name": "SPID",
+        "issuer": env("SPID_OIDC_ISSUER", default=""),
+        "client_id": env("SPID_OIDC_CLIENT_ID", default=""),
+        "client_secret": env("SPID_OIDC_CLIENT_SECRET", default=""),
+        "params": env("SPID_OIDC_PARAMS", default=""),
+    },
+    "cie": {
+        "name": "CIE",
+        "issuer": env("CIE_OIDC_ISSUER", default=""),
+        "client_id": env("CIE_OIDC_CLIENT_ID", default=""),
+        "client_secret": env("CIE_OIDC_CLIENT_SECRET", default=""),
+        "params": env("CIE_OIDC_PARAMS", default=""),
+    },
+}
+# The levels that are good enough; the first is the one that is asked for.
+IDENTITY_ACR_VALUES = env.list(
+    "OIDC_ACR_VALUES", default=["https://www.spid.gov.it/SpidL2", "https://www.spid.gov.it/SpidL3"]
+)
+IDENTITY_TAX_CODE_CLAIMS = env.list(
+    "OIDC_TAX_CODE_CLAIMS", default=["https://attributes.eid.gov.it/fiscal_number", "fiscal_number"]
+)
+SOCIALACCOUNT_REQUESTS_TIMEOUT = (3.05, 5.0)  # to connect, and between bytes
 
 # --- Browser-side protection ------------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {

@@ -1,11 +1,14 @@
 """Every address of the portal starts here."""
 
 from allauth.account import views as account
+from allauth.mfa.recovery_codes import views as recovery_codes
+from allauth.mfa.totp import views as totp
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
 from albo_pec import views
+from members.passwordless import proof_first
 from pec_requests.views import metrics
 
 handler400 = "albo_pec.views.bad_request"
@@ -14,6 +17,20 @@ handler500 = "albo_pec.views.server_error"
 
 # Only what we use of allauth: no signing up, no e-mail addresses of its own, no reset but ours.
 security = [
+    # These first: they ask who has no password to prove who they are, which allauth would not.
+    path("totp/activate/", proof_first(totp.activate_totp), name="mfa_activate_totp"),
+    path("totp/deactivate/", proof_first(totp.deactivate_totp), name="mfa_deactivate_totp"),
+    path("recovery-codes/", proof_first(recovery_codes.view_recovery_codes), name="mfa_view_recovery_codes"),
+    path(
+        "recovery-codes/generate/",
+        proof_first(recovery_codes.generate_recovery_codes),
+        name="mfa_generate_recovery_codes",
+    ),
+    path(
+        "recovery-codes/download/",
+        proof_first(recovery_codes.download_recovery_codes),
+        name="mfa_download_recovery_codes",
+    ),
     path("", include("allauth.mfa.urls")),
     path("conferma/", account.reauthenticate, name="account_reauthenticate"),
     path("password/", account.password_change, name="account_change_password"),
@@ -33,6 +50,7 @@ urlpatterns = [
     path("utente/sicurezza/", include(security)),
     path("utente/scheda-anagrafica/", include("pec_requests.urls")),
     path("", include("members.urls")),
+    path("aiuto/", views.help_page, name="help"),
     path("privacy/", views.privacy, name="privacy"),
     path("accessibilita/", views.accessibility, name="accessibility"),
     path("admin/", admin.site.urls),

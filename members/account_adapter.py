@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -12,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import log
 from audit.actors import Actor
-from members import access
+from members import access, gateways, passwordless, proof
 from members.current import is_staff, record_of
 from members.identification import identify
 from members.models import Member, User
@@ -45,9 +47,27 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("mfa_index")
 
+    def reauthenticate(self, user: User, password: str) -> bool:
+        """The password, typed again on allauth's page."""
+        right: bool = super().reauthenticate(user, password)
+        if right:
+            proof.remember(self.request)
+        return right
+
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        """allauth's, and SPID or CIE for who has no password."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        return [*methods, *passwordless.way(user)]
+
     # What is written down
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
-        _record("access.login", request, record_of(user))
+        evidence = (kwargs.get("signal_kwargs") or {}).get("identity")
+        if evidence:  # SPID or CIE, a second factor may have come in between
+            _record("identity.login", request, record_of(user), **evidence)
+            proof.remember(request)
+        else:
+            _record("access.login", request, record_of(user))
+        request.session[gateways.SESSION_KEY] = evidence
         response: HttpResponse = super().post_login(request, user, **kwargs)
         return response
 
@@ -79,6 +99,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
             access.tell_second_factor_changed(user)
 
 
-def _record(action: str, request: HttpRequest, member: Member | None) -> None:
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typed
+    def is_mfa_enabled(self, user: User, types: list[str] | None = None) -> bool:
+        """Without asking the database for kinds that nobody can have here: one page asks for each of them, twice."""
+        possible = types and [kind for kind in types if kind in settings.MFA_SUPPORTED_TYPES]
+        return possible != [] and bool(super().is_mfa_enabled(user, types=possible))
+
+
+def _record(action: str, request: HttpRequest, member: Member | None, **detail: str) -> None:
     person, ordine = (member.pk, member.ordine.code) if member else (None, "")
-    log.record(action, Actor.of(request), member, person=person, ordine=ordine)
+    log.record(action, Actor.of(request), member, person=person, ordine=ordine, **detail)

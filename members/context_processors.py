@@ -9,7 +9,9 @@ from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
+from members import gateways
 from members.current import is_staff, record_of, staff_ordini
+from members.gateways import Gateway
 from members.models import Member, Ordine
 
 
@@ -21,6 +23,7 @@ class Portal:
     def __init__(self, request: HttpRequest) -> None:
         # An error page may be drawn before anybody was recognised.
         self._user: Any = getattr(request, "user", None) or AnonymousUser()
+        self._session: Any = getattr(request, "session", {})
 
     @cached_property
     def member(self) -> Member | None:
@@ -37,6 +40,16 @@ class Portal:
             return self.member.ordine
         ordini = staff_ordini(self._user)
         return ordini[0] if len(ordini) == 1 else None
+
+    @property
+    def gateways(self) -> list[Gateway]:
+        """How one may come in, beside the password."""
+        return gateways.configured()
+
+    @property
+    def came_with(self) -> str:
+        """``SPID`` or ``CIE``, for who came in with it."""
+        return str((self._session.get(gateways.SESSION_KEY) or {}).get("gateway", ""))
 
     @cached_property
     def person_name(self) -> str:

@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from members import preference_views, views
+from members import identity_views, preference_views, views
 
 app_name = "members"
 
@@ -12,10 +12,16 @@ urlpatterns = [
     path("utente/scheda-anagrafica/", views.record, name="record"),
     path("utente/scheda-anagrafica/avvisi/", preference_views.choose, name="preferences"),
     path("avvisi/<str:token>/", preference_views.unsubscribe, name="unsubscribe"),
+    path("utente/scheda-anagrafica/email/", views.change_email, name="change_email"),
+    path("utente/scheda-anagrafica/email/ritira/", views.drop_email, name="drop_email"),
+    path("utente/scheda-anagrafica/email/conferma/<str:secret>/", views.confirm_email, name="confirm_email"),
+    path("utente/scheda-anagrafica/cellulare/", views.change_mobile, name="change_mobile"),
     path("primo-accesso/", views.first_access, name="first_access"),
     path("password-dimenticata/", views.password_forgotten, name="password_forgotten"),
     path("password-dimenticata/inviato/", views.password_link_sent, name="password_link_sent"),
     path("invito/<str:token>/", views.open_link, name="invitation"),
     path("nuova-password/<str:token>/", views.open_link, name="password_link"),
     path("nuova-password/", views.new_password, name="new_password"),
+    path("accedi/<slug:key>/", identity_views.start, name="identity_start"),
+    path("accedi/<slug:key>/ritorno/", identity_views.come_back, name="identity_return"),
 ]

@@ -14,7 +14,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
 
 from audit.actors import Actor
-from members import emails, proof, throttle
+from members import emails, passwordless, proof, throttle
 from members.models import User
 from pec_requests import passwords, recovery, recovery_alarms
 from pec_requests.forms import RecoveryEmailForm
@@ -37,6 +37,8 @@ def change_recovery(request: HttpRequest, pec: PecRequest) -> HttpResponse:
     except RecoveryRefused as why:
         messages.warning(request, str(why))
         return _panel(pec)
+    if passwordless.must_prove(request):
+        return passwordless.ask(request)
     if request.method == "POST" and not throttle.allow(request, throttle.PROOF, str(request.user.pk)):
         return throttle.refusal(request, throttle.PROOF.per_person.seconds)
     form = RecoveryEmailForm(posted(request), pec=pec, request=request)

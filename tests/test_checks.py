@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from albo_pec.checks import check_deployment, check_lease
+from albo_pec.checks import check_deployment, check_gateways, check_lease
 
 
 @pytest.fixture(autouse=True)
@@ -57,3 +57,22 @@ def test_the_sandboxs_controls_are_refused(monkeypatch: pytest.MonkeyPatch, valu
 def test_a_lease_outlives_the_call_under_it(settings: Any, lease: float, errors: list[str]) -> None:
     settings.PROVIDER_OPERATION_SECONDS, settings.OPERATION_LEASE_SECONDS = 30.0, lease
     assert [error.id for error in check_lease(None)] == errors
+
+
+@pytest.mark.parametrize(
+    ("issuer", "secret", "half", "in_production"),
+    [
+        ("", "", [], []),
+        ("https://gateway.example", "s", [], []),
+        ("https://gateway.example", "", ["albo_pec.E010"], []),
+        ("", "s", ["albo_pec.E010"], []),
+        ("http://gateway.example", "s", [], ["albo_pec.E011"]),
+    ],
+)
+def test_a_gateway_is_described_whole_and_is_https(
+    settings: Any, issuer: str, secret: str, half: list[str], in_production: list[str]
+) -> None:
+    spid = {"name": "SPID", "issuer": issuer, "client_id": issuer and "albo", "client_secret": secret, "params": ""}
+    settings.IDENTITY_GATEWAYS = {"spid": spid}
+    assert [error.id for error in check_gateways(None)] == half
+    assert ids() == in_production

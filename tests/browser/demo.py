@@ -21,6 +21,7 @@ from albo_pec.embedded.files import REPOSITORY, read_json, write_json
 from albo_pec.embedded.locks import FileLock
 from tests.house.conftest import folder_for
 from tests.house.holders import clean_environment, servers_of, wait_until
+from tests.oidc_provider import start_provider
 from tests.sandbox_process import free_ports
 
 START_SECONDS = 90.0
@@ -47,6 +48,7 @@ class Demo:
     def __init__(self, summary: dict[str, Any]) -> None:
         self.summary = summary
         self.portal, self.sandbox, self.mail_page = summary["portal"], summary["sandbox"], summary["mail"]
+        self.spid: str = summary.get("spid", "")  # the provider in the gateway's place
         self.accounts = [Account(**account) for account in summary["accounts"]]
         self.http = requests.Session()
         self.http.trust_env = False
@@ -108,12 +110,15 @@ def running_demo() -> Iterator[Demo]:
         yield Demo(json.loads((Path(var) / "demo.json").read_text()))
         return
     with folder_for() as var:
-        ports = dict(zip(("PORT", "SANDBOX_PORT", "SMTP_PORT"), map(str, free_ports(3)), strict=True))
+        settings = dict(zip(("PORT", "SANDBOX_PORT", "SMTP_PORT"), map(str, free_ports(3)), strict=True))
         said = var.with_suffix(".said")
+        spid = start_provider()
+        gateway = {"ISSUER": spid.issuer, "CLIENT_ID": "albo", "CLIENT_SECRET": "x"}
+        settings |= {f"SPID_OIDC_{name}": value for name, value in gateway.items()}
         with said.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "albo_pec.supervisor"],
-                env=clean_environment(var, SANDBOX_CONTROLS="1", **ports),
+                env=clean_environment(var, SANDBOX_CONTROLS="1", **settings),
                 cwd=REPOSITORY,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
@@ -121,11 +126,12 @@ def running_demo() -> Iterator[Demo]:
                 start_new_session=True,
             )
         try:
-            yield Demo(_when_ready(process, var / "demo.json", said))
+            yield Demo(_when_ready(process, var / "demo.json", said) | {"spid": spid.wait().issuer})
         finally:
             family = _descendants(process.pid)
             process.send_signal(signal.SIGINT)
             process.wait(STOP_SECONDS)
+            spid.stop()
         assert process.returncode == 0, said.read_text()
         # What the system has ended may take it a moment to bury.
         wait_until(lambda: not [pid for pid in family if Path(f"/proc/{pid}").exists()], STOP_SECONDS)

@@ -111,8 +111,9 @@ def to_requests(page: Page) -> None:
 
 
 def accept(page: Page) -> None:
-    """Ends where the state changes by itself."""
-    to_requests(page)
+    """From one's record, the shortest way; ends where the state changes by itself."""
+    link(page, "Vai alle Richieste PEC").click()
+    heading(page, "Richieste PEC")
     picture(page, "iscritto-richieste-pec")
     link(page, "Accetta").click()
     heading(page, "Accetta la casella PEC")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
+import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.browser import errands
 from tests.browser.demo import Demo, link_in
@@ -15,6 +17,8 @@ from tests.browser.errands import OWN_REQUESTS
 from tests.browser.people import Person, button, heading, link
 from tests.browser.pictures import picture
 from tests.browser.steps import PORTAL_PASSWORD, ask_new_recovery_email, decide, status, to_requests
+from tests.factories import tax_code
+from tests.oidc_provider import Provider
 
 OFFICE = "ordine.marche"
 
@@ -150,6 +154,41 @@ def test_annulla(person: Callable[..., Person]) -> None:
     expect(status(office, "ANNULLATO").first).to_be_visible()
     office.goto(asked.record)
     expect(link(office, "Richiedi PEC")).to_be_visible()
+
+
+def test_in_with_spid(demo: Demo, person: Callable[..., Person]) -> None:
+    """To the gateway and back, which the portal's policy must let through: unknown, in, and out."""
+    if not demo.spid:
+        pytest.skip("this demo has no gateway")
+    spid, someone = Provider(urlsplit(demo.spid).port or 80), person()
+    page, account = someone.page, demo.account("ANNULLATO")
+    known, unknown = spid.person(account.username), spid.person(tax_code(999))
+    low = spid.person(account.username, acr="https://www.spid.gov.it/SpidL1")
+
+    def at_the_gateway(sub: str) -> None:
+        def answer(route: Route) -> None:
+            route.fulfill(status=302, headers={"Location": spid.says(route.request.url, sub=sub)})
+
+        page.unroute_all()
+        page.route(f"{demo.spid}/oauth2/authorize?*", answer)
+        button(page, "Entra con SPID").click()
+
+    page.goto("/accedi/")
+    someone.look()
+    at_the_gateway(low)
+    heading(page, "Il riconoscimento con SPID non è riuscito")
+    someone.look()
+    at_the_gateway(unknown)
+    heading(page, "Non ti troviamo tra gli iscritti")
+    someone.look()
+    page.goto(f"/accedi/?next={OWN_REQUESTS}")
+    at_the_gateway(known)
+    heading(page, "Richieste PEC")
+    page.unroute_all()
+    page.goto("/utente/sicurezza/conferma/")
+    someone.look()
+    button(page, "Esci").click()
+    expect(page.get_by_text("presso il tuo gestore SPID")).to_be_visible()
 
 
 def test_the_second_factor(demo: Demo, person: Callable[..., Person]) -> None:
