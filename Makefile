@@ -2,6 +2,7 @@
 #
 #   make demo    the portal with invented data, on PORT (8000); Ctrl-C ends it
 #   make test    every test; ARGS="tests/house -k locks" passes options on to pytest
+#   make guida   the pictures of docs/guida again, after a page has changed
 #   make faults  every operation under every fault, at every point of its way: nothing lost, nothing twice
 #   make bench   what it costs and how fast it is, as ratios within one run; ARGS="idle" runs one measure
 #   make lint    what a commit must satisfy
@@ -16,7 +17,7 @@ INSTALL := $(PY) -m pip install -qq --disable-pip-version-check --no-warn-script
 COMPILE := $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help demo test faults bench lint audit requirements
+.PHONY: help demo test guida faults bench lint audit requirements
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -33,6 +34,14 @@ test: export PYTHONDONTWRITEBYTECODE :=
 test: .venv/.dev
 	@$(PY) -m tests.chromium
 	@exec $(PY) -m pytest -n 3 $(ARGS)
+
+# One worker and one order, so that the same people are in the same pictures each time.
+guida: export VAR := var/test
+guida: export EMBEDDED_FSYNC := 0
+guida: export GUIDE_PICTURES := 1
+guida: .venv/.dev
+	@$(PY) -m tests.chromium
+	@exec $(PY) -m pytest -q -p no:randomly tests/browser -k "walk or importrun_change or member_request_pec" $(ARGS)
 
 # Servers of its own too, which it kills and restarts. ARGS="kill-claiming --size 5" runs one row of the matrix.
 faults: export VAR := var/faults

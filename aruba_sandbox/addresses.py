@@ -5,6 +5,7 @@ import re
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from django.utils.crypto import salted_hmac
 
 # A certified mailbox is known by its provider's domain or by a telling label of its domain.
 PEC_DOMAINS = frozenset(
@@ -27,6 +28,10 @@ PEC_DOMAINS = frozenset(
 PEC_LABELS = frozenset(
     {"pec", "arubapec", "cert", "legalmail", "pecmail", "postacert", "postacertificata", "postecert"}
 )
+
+# What recovery addresses often begin and end with, here: a decoy must not stand out.
+_DECOY_INITIALS = "aaaabccddefffgggiillmmmmnpprrrsssstv"
+_DECOY_DOMAINS = ("example.com", "gmail.com", "gmail.com", "hotmail.it", "libero.it", "outlook.it", "yahoo.it")
 
 _LOCAL_PART = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 
@@ -61,3 +66,9 @@ def masked(address: str) -> str:
     local, _, domain = address.partition("@")
     name, _, ending = domain.rpartition(".")
     return f"{local[:1]}*****@{name[:1]}*****.{ending}"
+
+
+def decoy(*guess: str) -> str:
+    """What is shown, masked, to whoever guesses wrong: for the same guess always the same, for another another."""
+    first, second, *_ = salted_hmac("aruba_sandbox.decoy", "\n".join(guess)).digest()
+    return masked(f"{_DECOY_INITIALS[first % len(_DECOY_INITIALS)]}@{_DECOY_DOMAINS[second % len(_DECOY_DOMAINS)]}")

@@ -1,6 +1,7 @@
 """The calls of the convention, which are not in the public API: activate, password reset, recovery address."""
 
 from django.db import transaction
+from django.db.models import Q, QuerySet
 
 from aruba_sandbox import accounts, addresses, clock, effects, password_links, tax_code
 from aruba_sandbox.account_acts import changed
@@ -34,13 +35,17 @@ def reset_password(body: Fields) -> dict[str, str]:
     return {"sentTo": addresses.masked(account.recovery_email)}
 
 
+def reset_goes_to(name: str, holder_code: str) -> str:
+    """Where the reset page says that it mails the link, masked; whoever guesses wrong sees an address as well."""
+    decoy = addresses.decoy(name, tax_code.normalise(holder_code))
+    account = _of_holder(name, holder_code).first()
+    return addresses.masked(account.recovery_email) if account else decoy
+
+
 @transaction.atomic
 def reset_password_of_holder(name: str, holder_code: str) -> None:
     """What the reset page asks for: nothing happens unless address and holder match."""
-    code = tax_code.normalise(holder_code)
-    certified = accounts.live().filter(name=addresses.normalise(name), certification_date__isnull=False)
-    account = certified.select_for_update().first()
-    if account and code in (account.owner.tax_code, account.owner.vat_number):
+    if account := _of_holder(name, holder_code).select_for_update(of=("self",)).first():
         password_links.issue(account, PasswordLink.Purpose.RESET)
 
 
@@ -52,3 +57,9 @@ def change_recovery_email(body: Fields) -> Account:
         return account
     account.recovery_email = email
     return changed(account, "recovery-email")
+
+
+def _of_holder(name: str, holder_code: str) -> QuerySet[Account]:
+    code = tax_code.normalise(holder_code)
+    theirs = Q(owner__tax_code=code) | Q(owner__vat_number=code)
+    return accounts.live().filter(theirs, name=name, certification_date__isnull=False)

@@ -5,10 +5,26 @@ from typing import Any
 from django import forms
 from django.contrib.auth.hashers import check_password
 
-from aruba_sandbox import passwords
+from aruba_sandbox import addresses, passwords
 from aruba_sandbox.models import Account
 
 _REQUIRED = {"required": "Compila questo campo."}
+
+
+class AddressField(forms.CharField):
+    """A casella's address, in the form in which it is looked up: only that one's length counts."""
+
+    def to_python(self, value: Any) -> str:
+        """Without blanks around it, in small letters."""
+        return addresses.normalise(super().to_python(value) or "")
+
+
+class PasswordField(forms.CharField):
+    """A password, exactly as typed but for how the keyboard composes its accents."""
+
+    def to_python(self, value: Any) -> str:
+        """In the form in which it is judged and kept."""
+        return passwords.normalise(super().to_python(value) or "")
 
 
 class LoginForm(forms.Form):
@@ -16,13 +32,13 @@ class LoginForm(forms.Form):
 
     VERSIONS = [("smart", "Smart"), ("classic", "Classic")]
 
-    address = forms.CharField(
+    address = AddressField(
         label="Casella PEC",
         max_length=255,
         error_messages=_REQUIRED,
         widget=forms.EmailInput(attrs={"autocomplete": "username", "placeholder": "nome.cognome@tsrm.org"}),
     )
-    password = forms.CharField(
+    password = PasswordField(
         label="Password",
         max_length=256,
         strip=False,
@@ -38,7 +54,7 @@ class LoginForm(forms.Form):
 class ResetForm(forms.Form):
     """Which casella, and whose it is."""
 
-    address = forms.CharField(
+    address = AddressField(
         label="Indirizzo della casella PEC",
         max_length=255,
         error_messages=_REQUIRED,
@@ -56,14 +72,15 @@ class ResetForm(forms.Form):
 class NewPasswordForm(forms.Form):
     """A new password, twice."""
 
-    new_password = forms.CharField(
+    rule = passwords.RULE
+    new_password = PasswordField(
         label="Nuova password",
-        help_text=passwords.RULE,
+        help_text="La password deve avere:",
         strip=False,
         error_messages=_REQUIRED,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
-    repeated = forms.CharField(
+    repeated = PasswordField(
         label="Ripeti la nuova password",
         strip=False,
         error_messages=_REQUIRED,
@@ -88,7 +105,7 @@ class NewPasswordForm(forms.Form):
 class ChangePasswordForm(NewPasswordForm):
     """A new password for somebody who knows the present one."""
 
-    present = forms.CharField(
+    present = PasswordField(
         label="Password attuale",
         strip=False,
         error_messages=_REQUIRED,

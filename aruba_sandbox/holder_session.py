@@ -19,7 +19,7 @@ P = ParamSpec("P")
 View = Callable[..., HttpResponseBase]
 
 STAY_SECONDS = 30 * 24 * 3600
-_ACCOUNT, _PASSWORD, _NOTICE = "account", "password", "notice"
+_ACCOUNT, _PASSWORD, _NOTICE, _PLAIN = "account", "password", "notice", "plain"
 
 _with_session = decorator_from_middleware(SessionMiddleware)
 
@@ -58,8 +58,21 @@ def stay(request: HttpRequest) -> None:
 
 
 def end(request: HttpRequest) -> None:
-    """Log out."""
+    """Log out; how the pages look stays."""
+    plain = is_plain(request)
     request.session.flush()
+    choose_plain(request, plain)
+
+
+def choose_plain(request: HttpRequest, plain: bool) -> None:
+    """Show all pages in the accessible version from now on, or no longer."""
+    if plain != is_plain(request):
+        request.session[_PLAIN] = plain
+
+
+def is_plain(request: HttpRequest) -> bool:
+    """Whether the accessible version was chosen."""
+    return bool(request.session.get(_PLAIN))
 
 
 def notify(request: HttpRequest, sentence: str) -> None:

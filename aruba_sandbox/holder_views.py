@@ -1,11 +1,14 @@
 """The pages a holder knows: login, the casella, its password."""
 
 from http import HTTPStatus
+from urllib.parse import urlencode
 
+from django.conf import settings
 from django.contrib.auth.hashers import make_password
+from django.core import signing
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
@@ -15,6 +18,7 @@ from aruba_sandbox.models import Account
 from aruba_sandbox.password_links import Dead
 
 WEBMAIL, MANAGE = "webmail", "gestisci"
+_SENT_TO = "aruba_sandbox.reset_sent"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -24,6 +28,8 @@ def login(request: HttpRequest) -> HttpResponse:
     """Log in, to read mail (Webmail) or to look after the casella (Gestisci)."""
     form = LoginForm(request.POST or None)
     tab = MANAGE if request.GET.get("tab") == MANAGE else WEBMAIL
+    if version := request.GET.get("versione"):
+        holder_session.choose_plain(request, version == "accessibile")
     if form.is_valid():
         result = logins.log_in(form.cleaned_data["address"], form.cleaned_data["password"])
         if isinstance(result, Account):
@@ -32,13 +38,7 @@ def login(request: HttpRequest) -> HttpResponse:
                 holder_session.stay(request)
             return redirect("casella" if tab == WEBMAIL else "manage")
         form.add_error(None, result.value)
-    context = {
-        "form": form,
-        "tab": tab,
-        "notice": holder_session.take_notice(request),
-        "plain": request.GET.get("versione") == "accessibile",
-    }
-    return render(request, "aruba_sandbox/login.html", context)
+    return _page(request, "login", {"form": form, "tab": tab})
 
 
 @require_POST
@@ -55,7 +55,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 def casella(request: HttpRequest, account: Account) -> HttpResponse:
     """The mailbox: its data and one message of welcome."""
     context = _facts(account) | {"tab": WEBMAIL, "version": request.session.get("version")}
-    return render(request, "aruba_sandbox/casella.html", context)
+    return _page(request, "casella", context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -70,26 +70,33 @@ def manage(request: HttpRequest, account: Account) -> HttpResponse:
         holder_session.start(request, account)
         holder_session.notify(request, "La password è stata cambiata.")
         return redirect("manage")
-    context = _facts(account) | {"form": form, "tab": MANAGE, "notice": holder_session.take_notice(request)}
-    return render(request, "aruba_sandbox/manage.html", context)
+    return _page(request, "manage", _facts(account) | {"form": form, "tab": MANAGE})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @holder_session.holder_page
 def reset_password(request: HttpRequest) -> HttpResponse:
-    """Ask for a reset link. Whether anything matches is found out after the answer, which is always the same."""
+    """Ask for a reset link. It is made after the answer, which looks the same and takes as long if nothing matches."""
     form = ResetForm(request.POST or None)
     if form.is_valid():
         address, holder_code = form.cleaned_data["address"], form.cleaned_data["holder_code"]
+        # In the address and signed: two tabs do not mix their notices up, and nobody makes one up.
+        sent_to = signing.dumps(convention.reset_goes_to(address, holder_code), salt=_SENT_TO)
         background.later(lambda: convention.reset_password_of_holder(address, holder_code))
-        return redirect("reset_sent")
-    return render(request, "aruba_sandbox/reset_password.html", {"form": form})
+        return redirect(f"{reverse('reset_sent')}?{urlencode({'a': sent_to})}")
+    return _page(request, "reset_password", {"form": form})
 
 
 @require_safe
+@holder_session.holder_page
 def reset_sent(request: HttpRequest) -> HttpResponse:
-    """The notice that a link is on its way, if there is a casella to send it for."""
-    return render(request, "aruba_sandbox/reset_sent.html")
+    """The notice that a link is on its way, if there is a casella to send it for; without a request, back to it."""
+    try:
+        sent_to = signing.loads(request.GET.get("a", ""), salt=_SENT_TO, max_age=settings.RESET_LINK_HOURS * 3600)
+    except signing.BadSignature:
+        holder_session.notify(request, "Per ricevere il collegamento, scrivi prima i dati della casella.")
+        return redirect("reset_password")
+    return _page(request, "reset_sent", {"sent_to": sent_to, "hours": settings.RESET_LINK_HOURS})
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -102,7 +109,7 @@ def new_password(request: HttpRequest, secret: str) -> HttpResponse:
         return _dead_link(request, link)
     form = NewPasswordForm(request.POST or None)
     if not form.is_valid():
-        return render(request, "aruba_sandbox/new_password.html", {"form": form, "account": link.account})
+        return _page(request, "new_password", {"form": form, "account": link.account})
     result = password_links.redeem(secret, form.cleaned_data["new_password"])
     if isinstance(result, Dead):
         return _dead_link(request, result)
@@ -130,4 +137,11 @@ def _facts(account: Account) -> dict[str, object]:
 
 def _dead_link(request: HttpRequest, reason: Dead) -> HttpResponse:
     status = HTTPStatus.NOT_FOUND if reason is Dead.UNKNOWN else HTTPStatus.GONE
-    return render(request, "aruba_sandbox/dead_link.html", {"reason": reason.value}, status=status)
+    return _page(request, "dead_link", {"reason": reason.name, "sentence": reason.value}, status)
+
+
+def _page(
+    request: HttpRequest, name: str, context: dict[str, object], status: HTTPStatus = HTTPStatus.OK
+) -> HttpResponse:
+    frame = {"notice": holder_session.take_notice(request), "plain": holder_session.is_plain(request)}
+    return render(request, f"aruba_sandbox/{name}.html", context | frame, status=status)

@@ -19,6 +19,7 @@ PROGRAM_LIMIT = 1000
 # A mail's HTML comes from anybody: no script, no request of its own, and its links open elsewhere.
 _MAIL_POLICY = {
     "default-src": [NONE],
+    "script-src": [NONE],
     "style-src": [UNSAFE_INLINE],
     "img-src": ["data:"],
     "form-action": [NONE],

@@ -67,13 +67,13 @@ def redeem(secret: str, password: str) -> Account | Dead:
 
 
 def _why_dead(link: PasswordLink) -> Dead | None:
+    if not link.account.is_open(clock.now()):
+        return Dead.CLOSED
     if link.used_at:
         return Dead.USED
     if link.superseded_at:
         return Dead.SUPERSEDED
-    if link.expires_at <= clock.now():
-        return Dead.EXPIRED
-    return None if link.account.is_open(clock.now()) else Dead.CLOSED
+    return Dead.EXPIRED if link.expires_at <= clock.now() else None
 
 
 def _digest(secret: str) -> str:

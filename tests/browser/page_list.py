@@ -14,12 +14,13 @@ WITHOUT = "SENZA RICHIESTA"
 
 @dataclass(frozen=True)
 class Visit:
-    """Who opens a page, of what, and the status it answers with."""
+    """Who opens a page, of what, and the status it answers with; the picture of it in the guide, if it has one."""
 
     who: str
     of: str = ""
     status: int = 200
     query: str = ""
+    picture: str = ""
 
 
 def _by_each(*people: str) -> list[Visit]:
@@ -81,7 +82,10 @@ _OFFICE: dict[str, list[Visit]] = {
         Visit(OTHER_OFFICE, "member:ATTIVO"),  # Django's own answer: the first page, with a warning
     ],
     "members_member_history": [Visit(OFFICE, "member:ATTIVO")],
-    "members_member_request_pec": [Visit(OFFICE, query="?tutti=1"), Visit(OFFICE, query="?ids=0")],
+    "members_member_request_pec": [
+        Visit(OFFICE, query="?tutti=1", picture="segreteria-tutti"),
+        Visit(OFFICE, query="?ids=0"),
+    ],
     "members_member_invite": [Visit(OFFICE, f"member:{WITHOUT}")],
     "members_member_code": [Visit(OFFICE, "member:RICHIESTA")],
     "members_member_sheet": [Visit(OFFICE, "member:ATTIVO")],
@@ -93,7 +97,8 @@ _OFFICE: dict[str, list[Visit]] = {
     "members_importrun_changelist": _by_each(OFFICE),
     "members_importrun_add": _by_each(FEDERATION),
     "members_importrun_change": [
-        Visit(OFFICE, f"import:{state}") for state in ("preview", "columns", "done", "failed")
+        Visit(OFFICE, "import:preview", picture="segreteria-importazione"),
+        *(Visit(OFFICE, f"import:{state}") for state in ("columns", "done", "failed")),
     ],
     "pec_requests_pecrequest_changelist": [*_by_each(OFFICE), Visit(OFFICE, query="?attenzione=si")],
     "pec_requests_pecrequest_change": [
@@ -201,7 +206,6 @@ SANDBOX = {
     "login/?tab=gestisci": 200,
     "login/?versione=accessibile": 200,
     "reset-password/": 200,
-    "reset-password/inviato/": 200,
     "password/nessuno/": 404,
     "non-esiste/": 404,
     "_sandbox/mail/": 200,

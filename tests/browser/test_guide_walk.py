@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.demo import Demo
 from tests.browser.people import Person, button, heading, link
+from tests.browser.pictures import picture
 from tests.browser.steps import (
     MAILBOX_PASSWORD,
     accept,
@@ -38,6 +39,7 @@ def on_paper(page: Page) -> None:
 def enter_mailbox(page: Page, address: str, password: str) -> None:
     """On the provider's page, with the whole address; ends in the mailbox."""
     page.get_by_label("Casella PEC").fill(address)
+    picture(page, "gestore-accedi")
     page.get_by_label("Password", exact=True).fill(password)
     button(page, "ACCEDI").click()
     heading(page, address)
@@ -45,6 +47,10 @@ def enter_mailbox(page: Page, address: str, password: str) -> None:
 
 def set_mailbox_password(member: Person, page: Page, password: str) -> None:
     heading(page, "Imposta la password")
+    page.get_by_label("Nuova password", exact=True).press_sequentially("castello")
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Mancano ancora: una lettera maiuscola; una cifra; un carattere speciale")).to_be_visible()
+    picture(page, "gestore-imposta-la-password")
     member.look(page)
     member.choose_password(password, page)
     expect(page.get_by_text("La password è stata impostata: ora puoi accedere.")).to_be_visible()
@@ -54,12 +60,14 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     # 1. The office requests the mailbox: RICHIESTA, then the provider makes it: NON ATTIVO.
     at_work = person()
     office = at_work.sign_in(OFFICE)
+    picture(office, "segreteria-inizio")
     who = find_without_pec(office)
     demo.fault("create", "latency", 1)
     address = request_pec(office, who)
     expect(status(office, "RICHIESTA").first).to_be_visible()
     at_work.reload_when(">NON ATTIVO<")
     expect(status(office, "NON ATTIVO").first).to_be_visible()
+    picture(office, "segreteria-richiesta")
     invite(office, who)
 
     # 2. The member comes in by the invitation, and accepts.
@@ -78,6 +86,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     expect(onward).to_be_focused()
     # Scegli la password, Scheda Anagrafica, Richieste PEC, the conditions, and Richieste PEC with an active mailbox.
     assert len(member.screens()) <= 5, member.screens()
+    picture(page, "iscritto-casella-attiva")
     assert demo.mail(who.email, "La tua casella PEC è attiva")
 
     # 3. The first password, at the provider's; then in, with the whole address.
@@ -87,6 +96,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     heading(page, "Gestione casella PEC")
     panel = page.url
     on_paper(page)
+    picture(page, "iscritto-gestione-casella")
     link(page, "Vai alla webmail del gestore").click()
     enter_mailbox(page, address, MAILBOX_PASSWORD)
     member.look()
@@ -99,8 +109,11 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     link(page, "Password dimenticata?").click()
     page.get_by_label("Indirizzo della casella PEC").fill(address)
     page.get_by_label("Codice Fiscale o Partita IVA").fill(who.tax_code)
+    picture(page, "gestore-reset-password")
     button(page, "PROSEGUI").click()
     heading(page, "Controlla la posta")
+    picture(page, "gestore-controlla-la-posta")
+    member.look(page)
     reset = member.open_mail(who.email, RESET, f"{demo.sandbox}password/")
     set_mailbox_password(member, reset, f"{MAILBOX_PASSWORD}-2")
     enter_mailbox(reset, address, f"{MAILBOX_PASSWORD}-2")
@@ -115,6 +128,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     page.evaluate("() => { window.stillTheSame = true }")
     assert demo.mail(who.email, "È stato chiesto di cambiare l'email di recupero della PEC")
     confirming = member.open_mail(new, "Conferma la nuova email di recupero", f"{demo.portal}utente/")
+    picture(confirming, "iscritto-conferma-email")
     button(confirming, "Conferma").click()
     heading(confirming, "Indirizzo confermato")
     page.bring_to_front()
@@ -126,6 +140,8 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     # 6. The reset link of the panel goes to the new address, and is good once.
     old = [mail for mail in demo.mails(who.email) if RESET in mail["subject"]]
     link(page, "Reimposta password").click()
+    expect(button(page, "Spedisci il link")).to_be_visible()
+    picture(page, "iscritto-reimposta-password")
     button(page, "Spedisci il link").click()
     expect(page.get_by_role("main").get_by_text("Link spedito")).to_be_visible()
     again = member.open_mail(new, RESET, f"{demo.sandbox}password/")
@@ -135,6 +151,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     again.goto(used)
     heading(again, "Collegamento non valido")
     expect(again.get_by_text("già stato usato")).to_be_visible()
+    picture(again, "gestore-collegamento-usato")
     member.look(again)
     assert demo.mail(who.email, "È stato chiesto il link per la password della PEC")
     assert [mail for mail in demo.mails(who.email) if RESET in mail["subject"]] == old
@@ -148,6 +165,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     # 7. Whoever reads the old address says that it was not them: nothing is put back before the office has looked.
     alarm = member.open_mail(who.email, "L'email di recupero della PEC è cambiata", f"{demo.portal}utente/")
     heading(alarm, "Non hai chiesto tu il cambio?")
+    picture(alarm, "iscritto-non-sono-stato-io")
     member.look(alarm)
     button(alarm, "Non sono stato io").click()
     heading(alarm, "Segnalazione ricevuta")
@@ -156,6 +174,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     link(office, "Verificato").click()
     at_work.look()
     office.get_by_label("Non è stato l'iscritto").check()
+    picture(office, "segreteria-segnalazione")
     button(office, "Verificato").click()
     expect(office.get_by_text("La segnalazione è verificata")).to_be_visible()
     assert demo.mail(new, "L'email di recupero della PEC è cambiata", before=1)

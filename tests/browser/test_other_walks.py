@@ -15,6 +15,7 @@ from tests.browser import errands
 from tests.browser.demo import Demo, link_in
 from tests.browser.errands import OWN_REQUESTS
 from tests.browser.people import Person, button, heading, link
+from tests.browser.pictures import picture
 from tests.browser.steps import PORTAL_PASSWORD, ask_new_recovery_email, decide, status, to_requests
 from tests.factories import tax_code
 from tests.oidc_provider import Provider
@@ -35,6 +36,7 @@ def test_a_member_without_email(demo: Demo, person: Callable[..., Person]) -> No
     button(office, "Stampa il codice di primo accesso").click()
     heading(office, "Codice di primo accesso")
     at_work.look()
+    picture(office, "segreteria-codice")
     code = office.get_by_text(re.compile(r"^(\w{4}-){2}\w{4}$")).inner_text()
 
     member = person()
@@ -42,6 +44,7 @@ def test_a_member_without_email(demo: Demo, person: Callable[..., Person]) -> No
     page.goto("/")
     link(page, "Primo accesso con codice").click()
     page.get_by_label("Codice fiscale").fill(who.tax_code.lower())
+    picture(page, "iscritto-primo-accesso")
     page.get_by_label("Codice di primo accesso").fill(code.lower().replace("-", " "))
     button(page, "Continua").click()
     heading(page, "Scegli la password")
@@ -83,6 +86,7 @@ def test_refused_and_password_forgotten(demo: Demo, person: Callable[..., Person
     link(page, "Accedi").click()
     link(page, "Password dimenticata?").click()
     page.get_by_label("Codice fiscale o e-mail").fill(who.tax_code)
+    picture(page, "iscritto-password-dimenticata")
     button(page, "Mandami il link").click()
     heading(page, "Controlla la posta")
     page = member.open_mail(who.email, "Il link per la nuova password del portale", f"{demo.portal}nuova-password/")
@@ -112,6 +116,7 @@ def test_the_office_decides(demo: Demo, person: Callable[..., Person]) -> None:
     decide(office, "Sospendi", "quota non versata")
     at_work.reload_when(">Riprova<")
     at_work.look()
+    picture(office, "segreteria-riprova")
     expect(status(office, "ATTIVO").first).to_be_visible()
     link(office, "Riprova").click()
     at_work.look()

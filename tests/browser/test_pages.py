@@ -17,6 +17,7 @@ from tests.browser.known import Known
 from tests.browser.looking import AXE, DESK, examine
 from tests.browser.page_list import NO_PAGES, PAGES, SANDBOX, VISITOR
 from tests.browser.people import Person, button, heading
+from tests.browser.pictures import picture
 
 SPOIL = """async () => {
     const main = document.querySelector("main"), [first, second] = main.querySelectorAll("input:not([type=hidden])");
@@ -93,6 +94,8 @@ def test_pages(name: str, person_of: Callable[[str], Person], known: Known) -> N
     for visit in PAGES[name]:
         address = reverse(name, args=known.arguments(visit.of)) + visit.query
         wrong += open_and_look(person_of(visit.who), address, visit.status)
+        if visit.picture:
+            picture(person_of(visit.who).page, visit.picture)
     assert not wrong, "\n".join(wrong)
 
 

@@ -94,7 +94,7 @@ def test_web_and_the_others_have_the_same_settings() -> None:
         assert SERVICES[name]["environment"] == SERVICES["web"]["environment"]
 
 
-@pytest.mark.parametrize("target", ["demo", "test", "lint", "audit", "requirements"])
+@pytest.mark.parametrize("target", ["demo", "test", "guida", "lint", "audit", "requirements"])
 def test_make_knows_the_target(target: str) -> None:
     done = subprocess.run(["make", "--dry-run", target], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,10 @@
 """The holder's pages, as a browser without scripts sees them."""
 
+import html
 import re
+import unicodedata
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -67,6 +71,16 @@ def newest_link(sandbox: SandboxProcess) -> str:
     return match[0]
 
 
+def masked(page: requests.Response) -> str:
+    """The recovery address on the notice of a reset."""
+    (address,) = re.findall(r'class="masked">(.*?)<', page.text)
+    return str(address)
+
+
+def errors(page: requests.Response) -> list[str]:
+    return [html.unescape(error) for error in re.findall(r'<ul class="errorlist"[^>]*><li>(.*?)</li>', page.text)]
+
+
 def test_the_login_page_has_what_a_holder_knows(browser: Browser) -> None:
     for address in ("/", "/login/", "/login"):
         text = browser.open(address).text
@@ -115,6 +129,30 @@ def test_staying_logged_in_outlives_the_browser(holder: Browser, stay: dict[str,
     holder.log_in(**stay)
     (cookie,) = [cookie for cookie in holder.http.cookies if cookie.name == "sandbox_sessionid"]
     assert bool(cookie.expires) is kept
+
+
+def test_an_address_too_long_in_small_letters_is_refused_in_words(browser: Browser) -> None:
+    for answer in (browser.log_in(address="İ" * 255), browser.ask_for_reset("İ" * 255)):
+        assert answer.status_code == 200
+        assert "255 caratteri" in errors(answer)[0]
+
+
+def test_a_form_beyond_all_measure_is_refused_in_words(browser: Browser) -> None:
+    answer = browser.log_in("x" * 3_000_000)
+    assert answer.status_code == 400
+    assert "Richiesta non valida" in answer.text
+
+
+def test_the_accessible_version_stays_until_it_is_left(holder: Browser) -> None:
+    plain = '<body class="plain">'
+    assert plain in holder.open("/login/?tab=gestisci&versione=accessibile").text
+    inside = holder.log_in(tab="gestisci")
+    assert inside.url.endswith("/casella/gestisci/")
+    assert plain in inside.text
+    assert plain in post_logout(holder).text
+    assert plain in holder.open("/reset-password/").text
+    assert plain not in holder.open("/login/?versione=standard").text
+    assert plain not in holder.open("/").text
 
 
 def test_wrong_or_missing_login(holder: Browser) -> None:
@@ -193,38 +231,72 @@ def test_a_closed_casella_cannot_be_entered(holder: Browser) -> None:
 def test_the_password_rule_is_shown_and_checked(
     browser: Browser, first_link: str, password: str, complaint: str
 ) -> None:
-    assert "Da 8 a 256 caratteri" in browser.open(first_link).text
-    (error,) = re.findall(r'<ul class="errorlist"[^>]*><li>(.*?)</li>', browser.set_password(first_link, password).text)
+    assert "da 8 a 256 caratteri" in browser.open(first_link).text
+    answer = browser.set_password(first_link, password)
+    (error,) = errors(answer)
     assert complaint in error
+    assert re.search(r"<title>\s*Da correggere:", answer.text)
+    assert 'href="#id_new_password"' in answer.text, "the summary leads to the field"
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["Perché-1", "ÈVERO-e-1", "Aa1!" + "🙂" * 252, " Aa1! con spazi ", "Aa1!<b>&amp;\"'"],
+)
+def test_passwords_of_all_letters_and_lengths_open_the_casella(
+    browser: Browser, first_link: str, password: str
+) -> None:
+    """Also from the other kind of keyboard, which writes an accent as a character of its own."""
+    browser.set_password(first_link, unicodedata.normalize("NFD", password))
+    assert browser.log_in(unicodedata.normalize("NFC", password)).url.endswith("/casella/")
+    assert WRONG in browser.log_in(password.strip()[:-1]).text
 
 
 def test_both_passwords_must_be_the_same(browser: Browser, first_link: str) -> None:
     assert "non coincidono" in browser.set_password(first_link, PASSWORD, NEW_PASSWORD).text
 
 
-def test_a_used_link_says_so(browser: Browser, first_link: str) -> None:
-    browser.set_password(first_link)
-    answer = browser.open(first_link)
-    assert answer.status_code == 410
-    assert "già stato usato" in answer.text
-    assert "/reset-password/" in answer.text
+def test_a_used_link_says_so_also_to_a_form_that_was_open(browser: Browser, first_link: str) -> None:
+    """Two tabs, and the same form sent twice: the first password stays, and the page leads to the login."""
+    browser.open(first_link)
+    with ThreadPoolExecutor(4) as pool:
+        tabs = [Browser(browser.sandbox) for _ in range(4)]
+        passwords = [f"{PASSWORD}-{number}" for number in range(4)]
+        answers = list(pool.map(lambda tab, password: tab.set_password(first_link, password), tabs, passwords))
+    assert sorted(answer.status_code for answer in answers) == [200, 410, 410, 410]
+    for answer, password in zip(answers, passwords, strict=True):
+        entered = Browser(browser.sandbox).log_in(password).url.endswith("/casella/")
+        assert entered is (answer.status_code == 200)
+    again = browser.set_password(first_link, NEW_PASSWORD)
+    assert again.status_code == 410
+    assert "già stato usato" in again.text
+    assert "entra con quella" in again.text
+    assert WRONG in browser.log_in(NEW_PASSWORD).text
 
 
 def test_a_superseded_link_says_so(browser: Browser, first_link: str) -> None:
     browser.ask_for_reset()
     assert newest_link(browser.sandbox) != first_link
-    assert "sostituito" in browser.open(first_link).text
+    answer = browser.open(first_link)
+    assert "sostituito" in answer.text
+    assert 'href="/reset-password/"' in answer.text
 
 
-def test_an_unknown_link_says_so(browser: Browser) -> None:
-    answer = browser.open("/password/inventato/")
+@pytest.mark.parametrize("secret", ["inventato", quote("è\0"), "x" * 4000])
+def test_an_unknown_link_says_so(browser: Browser, secret: str) -> None:
+    answer = browser.open(f"/password/{secret}/")
     assert answer.status_code == 404
     assert "non esiste" in answer.text
+    assert "copialo tutto intero" in answer.text
 
 
-def test_a_link_of_a_closed_casella_says_so(browser: Browser, first_link: str) -> None:
+def test_a_link_of_a_closed_casella_says_so_and_offers_no_other(browser: Browser, first_link: str) -> None:
+    browser.set_password(first_link)
     ok(Partner(browser.sandbox).act("cancellation", type="I"))
-    assert "non è più attiva" in browser.open(first_link).text
+    answer = browser.open(first_link)
+    assert "non è più attiva" in answer.text
+    assert "segreteria del tuo Ordine" in answer.text
+    assert "/reset-password/" not in answer.text
 
 
 def test_a_reset_link_sets_a_password_for_three_hours(holder: Browser) -> None:
@@ -240,22 +312,56 @@ def test_a_reset_link_sets_a_password_for_three_hours(holder: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    ("address", "holder_code", "mails"),
+    ("address", "holder_code", "matches"),
     [
-        (NAME, MARIO, 2),
-        (NAME.upper(), f" {MARIO.lower()} ", 2),
-        (NAME, tax_code(502), 1),
-        ("nessuno@tsrm.org", MARIO, 1),
-        ("non è un indirizzo", "x", 1),
+        (NAME, MARIO, True),
+        (NAME.upper(), f" {MARIO.lower()} ", True),
+        (NAME, tax_code(502), False),
+        ("nessuno@tsrm.org", MARIO, False),
+        ("non è un indirizzo", "x", False),
+        ("İ" * 127, "\u200b", False),
     ],
 )
 def test_the_reset_notice_is_the_same_whoever_exists(
-    browser: Browser, first_link: str, address: str, holder_code: str, mails: int
+    browser: Browser, first_link: str, address: str, holder_code: str, matches: bool
 ) -> None:
+    """Whoever guesses wrong sees an address too, the same each time; nothing but it differs."""
     notice = browser.ask_for_reset(address, holder_code)
-    assert notice.url.endswith("/reset-password/inviato/")
-    assert notice.text == browser.open("/reset-password/inviato/").text
-    assert len(browser.sandbox.mail(RECOVERY)) == mails
+    assert "/reset-password/inviato/?" in notice.url
+    assert len(browser.sandbox.mail(RECOVERY)) == 1 + matches
+    shown = masked(notice)
+    assert re.fullmatch(r"[a-z]\*{5}@[a-z]\*{5}\.(com|it)", shown)
+    if matches:
+        assert shown == "m*****@e*****.com"
+    again = browser.ask_for_reset(address, holder_code)
+    assert again.text == notice.text
+    right = browser.ask_for_reset()
+    assert notice.text.replace(shown, "") == right.text.replace(masked(right), "")
+
+
+def test_wrong_guesses_look_as_different_as_people_do(browser: Browser) -> None:
+    """If all were the same, the one that is not would be the right one."""
+    shown = {masked(browser.ask_for_reset(f"guess{number}@tsrm.org")) for number in range(12)}
+    assert len(shown) > 4
+
+
+def test_no_step_of_a_reset_can_be_skipped_or_made_up(browser: Browser, first_link: str) -> None:
+    mails = len(browser.sandbox.mail())
+    notice = browser.ask_for_reset("nessuno@tsrm.org").url
+    signed = notice.partition("?a=")[2]
+    body, _, signature = signed.partition("%3A")
+    for ticket in ("", "x", f"{body[:-2]}aa%3A{signature}", f"{signed}x", quote("è\0")):
+        answer = browser.open(f"/reset-password/inviato/?a={ticket}")
+        assert answer.url.endswith("/reset-password/")
+        assert "scrivi prima i dati della casella" in answer.text
+    # Two tabs: each keeps its own notice, and to read one again sends nothing.
+    other = browser.ask_for_reset("altro@tsrm.org")
+    assert masked(browser.open(notice)) == masked(browser.ask_for_reset("nessuno@tsrm.org"))
+    assert masked(browser.open(other.url)) == masked(other)
+    assert len(browser.sandbox.mail()) == mails
+    # A mailed link is its casella's, whatever else is sent along.
+    browser.send(first_link, new_password=PASSWORD, repeated=PASSWORD, username="altro@tsrm.org", address="x@tsrm.org")
+    assert browser.log_in().url.endswith("/casella/")
 
 
 def test_the_reset_page_accepts_a_vat_number(browser: Browser, partner: Partner) -> None:
