@@ -33,5 +33,6 @@ SENTENCES: dict[str, str | Promise] = {
     "member.updated": _("Scheda modificata: {fields}"),
     "member.reminders_on": _("Promemoria per e-mail riattivati"),
     "member.reminders_off": _("Promemoria per e-mail disattivati"),
+    "member.language": _("Lingua scelta per pagine e messaggi: {language}"),
     "member.email_confirmed": _("E-mail personale confermata"),
 }
