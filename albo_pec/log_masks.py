@@ -6,7 +6,7 @@ import re
 from collections.abc import MutableMapping
 from typing import Any
 
-_LINKS = re.compile(r"(/(?:invito|nuova-password|conferma-email|non-sono-stato-io)/)[^/\s?\"']+")
+_LINKS = re.compile(r"(/(?:invito|nuova-password|conferma-email|conferma|non-sono-stato-io)/)[^/\s?\"']+")
 # What a gateway of SPID or CIE sends people back with.
 _ANSWERS = re.compile(r"([?&](?:code|state)=)[^&\s\"']+")
 _TAX_CODES = re.compile(r"\b([A-Z]{3})[A-Z]{3}[0-9A-Z]{2}[A-Z][0-9A-Z]{2}[A-Z][0-9A-Z]{3}([A-Z])\b")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
 
 from albo_pec.views import bad_request
@@ -24,3 +26,13 @@ class PlainAnswersMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         """What a view does not find gets the portal's own page in development too, not Django's with our addresses."""
         return render(request, "404.html", status=404) if isinstance(error, Http404) else None
+
+
+class CompressedPagesMiddleware(GZipMiddleware):
+    """Pages travel compressed (Django adds to each a random length, so that none tells what is in it); files that are
+    written while they leave do not wait for it.
+    """
+
+    def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        page = not response.streaming and response.headers.get("Content-Type", "").startswith("text/html")
+        return super().process_response(request, response) if page else response

@@ -55,6 +55,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "albo_pec.middleware.CompressedPagesMiddleware",
     "csp.middleware.CSPMiddleware",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "albo_pec.middleware.PlainAnswersMiddleware",
@@ -197,6 +198,9 @@ ARUBA_PASSWORD = env("ARUBA_PASSWORD", default="")
 ARUBA_CONVENTION_CALLS = env.bool("ARUBA_CONVENTION_CALLS", default=True)
 ARUBA_RENEWAL_YEARS = env.int("ARUBA_RENEWAL_YEARS", default=1)
 WEBMAIL_URL = env("WEBMAIL_URL", default="https://webmail.pec.it/")
+# For mail programs, as server:port; both speak TLS from the first byte.
+PEC_IMAP = env("PEC_IMAP", default="imaps.pec.aruba.it:993")
+PEC_SMTP = env("PEC_SMTP", default="smtps.pec.aruba.it:465")
 PROVIDER_CONNECT_TIMEOUT = env.float("PROVIDER_CONNECT_TIMEOUT", default=3.05)
 PROVIDER_READ_TIMEOUT = env.float("PROVIDER_READ_TIMEOUT", default=20.0)
 # A worker's turn: then it lets other tasks, and a request to end, come between. Each new one costs half a second of
@@ -279,10 +283,12 @@ ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "30/m/ip,20/5m/key", 
 # allauth takes the caller's address from X-Forwarded-For only behind this many proxies.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=not DEBUG)
+MFA_ADAPTER = "members.account_adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = SITE_NAME
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=30)
 PASSWORD_LINK_HOURS = env.int("PASSWORD_LINK_HOURS", default=3)
+EMAIL_LINK_HOURS = env.int("EMAIL_LINK_HOURS", default=24)
 RECOVERY_LINK_HOURS = env.int("RECOVERY_LINK_HOURS", default=24)
 RECOVERY_STOP_DAYS = env.int("RECOVERY_STOP_DAYS", default=7)
 

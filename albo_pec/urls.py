@@ -50,6 +50,7 @@ urlpatterns = [
     path("utente/sicurezza/", include(security)),
     path("utente/scheda-anagrafica/", include("pec_requests.urls")),
     path("", include("members.urls")),
+    path("aiuto/", views.help_page, name="help"),
     path("privacy/", views.privacy, name="privacy"),
     path("accessibilita/", views.accessibility, name="accessibility"),
     path("admin/", admin.site.urls),

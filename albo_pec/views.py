@@ -17,6 +17,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from members import languages, throttle
+from members.current import record_of
+from pec_requests.views import standing
 
 logger = logging.getLogger(__name__)
 
@@ -24,8 +26,16 @@ logger = logging.getLogger(__name__)
 @never_cache
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """What the portal is, and the one thing to do next."""
-    return render(request, "home.html", {"invitation_days": settings.INVITATION_DAYS})
+    """What the portal is; for a member, how things stand; and the one thing to do next."""
+    record = record_of(request.user)
+    return render(request, "home.html", standing(record) if record else {})
+
+
+@require_safe
+def help_page(request: HttpRequest) -> HttpResponse:
+    """What a PEC is, how one gets in, and what a mail program wants to know."""
+    servers = {"imap": settings.PEC_IMAP.rpartition(":")[::2], "smtp": settings.PEC_SMTP.rpartition(":")[::2]}
+    return render(request, "help.html", {**servers, "webmail_url": settings.WEBMAIL_URL})
 
 
 @require_safe

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from django.db import connection, models
 
+from audit import words
 from audit.actors import Actor
 from audit.models import LogEntry
 
@@ -33,6 +35,11 @@ INSERT INTO {LogEntry._meta.db_table} (action, actor_id, actor_name, ip, object_
 SELECT %(log_action)s, %(log_actor)s::bigint, %(log_name)s, %(log_ip)s::inet, %(log_type)s, %(log_ordine)s,
     object_id, person, detail
 FROM ({{query}}) AS acts
+"""  # noqa: S608  (names of our own)
+
+_ABOUT = f"""
+SELECT at, action, detail::text FROM {LogEntry._meta.db_table} WHERE object_type = %s AND object_id = %s
+ORDER BY id DESC LIMIT %s
 """  # noqa: S608  (names of our own)
 
 
@@ -108,3 +115,10 @@ def record(
 ) -> None:
     """Write one entry in the caller's transaction."""
     record_many([entry(action, actor, obj, person=person, ordine=ordine, **detail)])
+
+
+def sentences_about(obj: models.Model, limit: int) -> list[tuple[datetime, str]]:
+    """What happened to an object and when, newest first, in words. By hand, too: members look at it all day long."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ABOUT, [obj._meta.label_lower, obj.pk, limit])
+        return [(at, words.sentence(action, json.loads(detail))) for at, action, detail in cursor.fetchall()]

@@ -5,8 +5,6 @@ Each is an ``AccessLink``: usable once, until it expires or a newer one takes it
 
 from __future__ import annotations
 
-import enum
-import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,7 +12,6 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
-from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,6 +19,7 @@ from audit import log
 from audit.actors import Actor
 from members import emails, mail
 from members.identification import every_member, identify
+from members.links import LinkState, address, digest, new_secret
 from members.models import AccessLink, Member, Ordine, User
 
 Purpose = AccessLink.Purpose
@@ -32,16 +30,6 @@ _MISREAD = str.maketrans("OIL", "011")
 _CODE_LENGTH, _GROUP = 12, 4
 # Links for a new password in a day. ``throttle`` counts who asks, and forgets when its cache does; this does not.
 _LINKS_PER_DAY = 10
-
-
-class LinkState(enum.StrEnum):
-    """What became of a link."""
-
-    VALID = "valid"
-    EXPIRED = "expired"
-    USED = "used"
-    REPLACED = "replaced"
-    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -80,9 +68,9 @@ def invite(member: Member, actor: Actor) -> None:
             _("Invito non spedito: l'e-mail personale %(reason)s. Correggila nella scheda, oppure stampa un codice.")
             % {"reason": reason}
         )
-    token = _new_token()
-    _issue(_active_account(member), Purpose.INVITATION, _digest(token), timedelta(days=settings.INVITATION_DAYS))
-    context = {"member": member, "link": _address("members:invitation", token), "days": settings.INVITATION_DAYS}
+    token = new_secret()
+    _issue(_active_account(member), Purpose.INVITATION, digest(token), timedelta(days=settings.INVITATION_DAYS))
+    context = {"member": member, "link": address("members:invitation", token), "days": settings.INVITATION_DAYS}
     mail.send("invitation", to=member.usable_email, ordine=member.ordine, context=context)
     _record("access.invited", actor, member, email=emails.mask(member.usable_email))
 
@@ -115,12 +103,12 @@ def send_password_link(identifier: str, actor: Actor) -> None:
     account = _account(member) if member else user
     if account is None or _had_enough_links(account):
         return
-    token = _new_token()
-    _issue(account, Purpose.PASSWORD, _digest(token), timedelta(hours=settings.PASSWORD_LINK_HOURS))
+    token = new_secret()
+    _issue(account, Purpose.PASSWORD, digest(token), timedelta(hours=settings.PASSWORD_LINK_HOURS))
     context = {
         "member": member,
         "name": _name(account, member),
-        "link": _address("members:password_link", token),
+        "link": address("members:password_link", token),
         "hours": settings.PASSWORD_LINK_HOURS,
     }
     mail.send("password_link", to=to, ordine=member.ordine if member else None, context=context)
@@ -130,7 +118,7 @@ def send_password_link(identifier: str, actor: Actor) -> None:
 # --- Using it ---------------------------------------------------------------------------------------------------------
 def inspect(token: str) -> Inspection:
     """What became of the link with this token."""
-    return _inspect(_digest(token))
+    return _inspect(digest(token))
 
 
 def inspect_code(tax_code: str, code: str) -> Inspection:
@@ -229,8 +217,13 @@ def retire(user: User) -> bool:
     user.is_active = False
     user.set_unusable_password()
     user.save(update_fields=["is_active", "password"])
-    _live_links(user).update(replaced_at=timezone.now())
+    void_links(user)
     return True
+
+
+def void_links(user: User) -> None:
+    """No link of this account works any more: they went to an address that is no longer its owner's."""
+    _live_links(user).update(replaced_at=timezone.now())
 
 
 def forget(older_than: timedelta) -> int:
@@ -266,11 +259,11 @@ def _account(member: Member) -> User:
     return account
 
 
-def _issue(user: User, purpose: Purpose, digest: str, lifetime: timedelta) -> None:
+def _issue(user: User, purpose: Purpose, of: str, lifetime: timedelta) -> None:
     User.objects.select_for_update(of=("self",)).get(pk=user.pk)
     now = timezone.now()
     _live_links(user).filter(purpose=purpose).update(replaced_at=now)
-    AccessLink.objects.create(user=user, purpose=purpose, digest=digest, expires_at=now + lifetime)
+    AccessLink.objects.create(user=user, purpose=purpose, digest=of, expires_at=now + lifetime)
 
 
 def _had_enough_links(user: User) -> bool:
@@ -283,8 +276,8 @@ def _live_links(user: User) -> QuerySet[AccessLink]:
     return AccessLink.objects.filter(user=user, used_at=None, replaced_at=None)
 
 
-def _inspect(digest: str) -> Inspection:
-    link = AccessLink.objects.select_related("user").filter(digest=digest).first()
+def _inspect(of: str) -> Inspection:
+    link = AccessLink.objects.select_related("user").filter(digest=of).first()
     return Inspection(_state(link), link) if link else Inspection(LinkState.UNKNOWN)
 
 
@@ -307,21 +300,9 @@ def _name(user: User, member: Member | None) -> str:
     return member.full_name if member else user.get_full_name() or user.username
 
 
-def _new_token() -> str:
-    return secrets.token_urlsafe(32)
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()
-
-
 def _code_digest(user_id: int, code: str) -> str:
     """A printed code is short, so it counts only together with the person it was printed for."""
-    return _digest(f"{user_id}:{code}")
-
-
-def _address(view: str, token: str) -> str:
-    return f"{settings.PORTAL_URL}{reverse(view, args=[token])}"
+    return digest(f"{user_id}:{code}")
 
 
 def _record(action: str, actor: Actor, member: Member | None, **detail: str) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.mfa.adapter import DefaultMFAAdapter
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
@@ -96,6 +98,13 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
             access.tell_password_changed(user)
         elif template_prefix.startswith("mfa/"):
             access.tell_second_factor_changed(user)
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typed
+    def is_mfa_enabled(self, user: User, types: list[str] | None = None) -> bool:
+        """Without asking the database for kinds that nobody can have here: one page asks for each of them, twice."""
+        possible = types and [kind for kind in types if kind in settings.MFA_SUPPORTED_TYPES]
+        return possible != [] and bool(super().is_mfa_enabled(user, types=possible))
 
 
 def _record(action: str, request: HttpRequest, member: Member | None, **detail: str) -> None:

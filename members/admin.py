@@ -20,7 +20,7 @@ from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from members import access, exporting, history, letter_admin
+from members import access, contacts, exporting, history, letter_admin
 from members.current import require_permission, staff_ordini
 from members.exports import PAGE
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
@@ -128,6 +128,13 @@ class MemberAdmin(ListAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Member | None = None) -> bool:
         return False
+
+    def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
+        """What the office writes is no longer the member's own word, which no import may change."""
+        for field, mark in contacts.OWN_WORD.items():
+            if field in form.changed_data:
+                setattr(obj, mark, None)
+        super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """After the member and the enrolments: one entry in the log for what changed."""

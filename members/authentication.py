@@ -10,7 +10,7 @@ from django.db.models import Model
 from django.http import HttpRequest
 
 from members import roles
-from members.current import AnyUser, roles_of
+from members.current import AnyUser, roles_of, signed_in
 from members.identification import identify
 from members.models import User
 
@@ -35,7 +35,7 @@ class PortalBackend(BaseBackend):
         return user if user.check_password(password) and user.is_active else None
 
     def get_user(self, user_id: int) -> User | None:
-        user = User.objects.filter(pk=user_id).first()
+        user = signed_in(user_id)
         return user if user and user.is_active else None
 
     def get_all_permissions(self, user_obj: AnyUser, obj: Model | None = None) -> set[str]:

@@ -1,23 +1,66 @@
 """Who is asking: the record and the Ordini of the signed-in user, looked up once per request.
 
-The user object lives as long as the request, so what is found is kept on it.
+The user object lives as long as the request, so what is found is kept on it. Most people have a record and no office,
+and every page of theirs asks for both: ``signed_in`` reads all of it at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from itertools import islice
 from typing import Any, cast
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from members.models import Member, Ordine, StaffRole
+from members.models import Member, Ordine, StaffRole, User
 
 AnyUser = Any  # a User or an AnonymousUser, which Django types apart
+
+
+def signed_in(user_id: int) -> User | None:
+    """The user of a session, with what every page asks about them, in one query.
+
+    By hand, since no query is asked as often: composed by Django it took a fifth of what a member's page costs.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_SIGNED_IN, [user_id])
+        found = cursor.fetchone()
+    if found is None:
+        return None
+    works, values = found[0], iter(found[1:])
+    user, member, ordine = (
+        model.from_db(DEFAULT_DB_ALIAS, _attributes(model), list(islice(values, len(_attributes(model)))))
+        for model in _WHO
+    )
+    if member.pk is not None:
+        member.ordine, member.user = ordine, user
+    user._portal_record = member if member.pk is not None else None
+    if not works:
+        user._portal_roles = []
+    return cast(User, user)
+
+
+def _attributes(model: type[Model]) -> list[str]:
+    return [field.attname for field in model._meta.concrete_fields]
+
+
+_WHO: tuple[type[Any], ...] = (User, Member, Ordine)
+_COLUMNS = ", ".join(
+    f'{model._meta.db_table}."{field.column}"' for model in _WHO for field in model._meta.concrete_fields
+)
+_SIGNED_IN = f"""
+SELECT EXISTS (SELECT FROM {StaffRole._meta.db_table} s WHERE s.user_id = {User._meta.db_table}.id), {_COLUMNS}
+FROM {User._meta.db_table}
+LEFT JOIN {Member._meta.db_table} ON {Member._meta.db_table}.user_id = {User._meta.db_table}.id
+LEFT JOIN {Ordine._meta.db_table} ON {Ordine._meta.db_table}.id = {Member._meta.db_table}.ordine_id
+WHERE {User._meta.db_table}.id = %s
+"""  # noqa: S608  (names of our own)
 
 
 def record_of(user: AnyUser) -> Member | None:

@@ -12,7 +12,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_scopes import scopes_disabled
 
-from members import tax_codes
+from members import contacts, tax_codes
 from members.identification import normalise
 from members.models import Member, User
 
@@ -101,6 +101,59 @@ class NewPasswordForm(forms.Form):
         data = self.cleaned_data
         if "password" in data and "again" in data and data["password"] != data["again"]:
             self.add_error("again", gettext("Le due password non sono uguali."))
+
+
+class PersonalEmailForm(forms.Form):
+    """Another personal e-mail, and the portal's password again."""
+
+    email = forms.CharField(
+        label=_("Nuova e-mail personale"),
+        max_length=254,
+        help_text=_("Un indirizzo ordinario, non una PEC, che leggi solo tu. Meglio non quello del lavoro."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+    password = forms.CharField(
+        label=_("Password del portale"),
+        help_text=_("La chiediamo di nuovo per la tua sicurezza."),
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, *args: Any, member: Member, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._member, self._user = member, user
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"]
+        try:
+            contacts.check_email(self._member, email)
+        except contacts.ContactRefused as why:
+            raise ValidationError(str(why)) from None
+        return email
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        if not self._user.check_password(password):
+            raise ValidationError(gettext("La password non è corretta."))
+        return password
+
+
+class MobileForm(forms.Form):
+    """The member's own telephone."""
+
+    mobile = forms.CharField(
+        label=_("Cellulare"),
+        max_length=40,
+        required=False,
+        help_text=_("Solo le cifre, ad esempio 333 1234567. Lascia vuoto se non vuoi che l'Ordine lo abbia."),
+        widget=forms.TextInput(attrs={"autocomplete": "tel", "inputmode": "tel"}),
+    )
+
+    def clean_mobile(self) -> str:
+        try:
+            return contacts.clean_mobile(self.cleaned_data["mobile"])
+        except contacts.ContactRefused as why:
+            raise ValidationError(str(why)) from None
 
 
 class MemberAdminForm(forms.ModelForm[Member]):

@@ -71,7 +71,8 @@ CREATE TEMPORARY TABLE import_enrolment (
     changes jsonb
 ) ON COMMIT DROP;
 CREATE TEMPORARY TABLE import_person (
-    tax_code text COLLATE "C", line integer, lines integer, member_id bigint, confirmed_email text,
+    tax_code text COLLATE "C", line integer, lines integer, member_id bigint,
+    confirmed_email text, own_mobile text, said_mobile text,
     {_lines(f"{field} {_type(field)}" for field in PERSON_FIELDS)},
     search_key text, tax_code_mismatch boolean, email_problem text, email_key text, pec_key text, changes jsonb
 ) ON COMMIT DROP
@@ -109,6 +110,9 @@ _PICKED = [*map(_first, (*PERSON_FIELDS, *_SAID)), _first("email_problem", of="p
 # Compared without regard to case, and plain ASCII: else it could not have been confirmed.
 _CONFIRMED = "m.email_confirmed_at IS NOT NULL AND m.personal_email <> ''"
 _FINAL = {f: f"COALESCE(s.{f}, m.{f})" if _type(f) == "date" else f"COALESCE(s.{f}, m.{f}, '')" for f in PERSON_FIELDS}
+# The member wrote it, be it that there is none.
+_OWN_MOBILE = "m.mobile_set_at IS NOT NULL"
+_FINAL["mobile"] = f"CASE WHEN {_OWN_MOBILE} THEN m.mobile ELSE {_FINAL['mobile']} END"
 _FINAL["personal_email"] = f"CASE WHEN {_CONFIRMED} THEN m.personal_email ELSE {_FINAL['personal_email']} END"
 
 
@@ -131,6 +135,7 @@ WITH said AS (
     GROUP BY tax_code
 )
 SELECT s.tax_code, s.line, s.lines, s.member_id, CASE WHEN {_CONFIRMED} THEN lower(m.personal_email COLLATE "C") END,
+    CASE WHEN {_OWN_MOBILE} THEN m.mobile END, s.mobile,
     p.*, s.search_key, NOT {_agrees("s", "p.birth_date", "p.sex")},
     CASE WHEN s.personal_email IS NOT NULL AND NOT ({_CONFIRMED}) THEN COALESCE(s.email_problem, '')
         ELSE COALESCE(m.email_problem, '{EmailProblem.MISSING}') END,
@@ -141,15 +146,24 @@ LEFT JOIN {_MEMBER} m ON m.id = s.member_id
 CROSS JOIN LATERAL (SELECT {", ".join(f"{value} AS {field}" for field, value in _FINAL.items())}) p
 """  # noqa: S608  (names of our own)
 
+
+def _digits(number: str) -> str:
+    """SQL of a telephone number however it is written; what one dials from abroad says no more."""
+    return f"regexp_replace({number}, '^(\\+|00)39|\\D', '', 'g')"
+
+
 # A line is warned of what it says; where it says nothing, of what is on record once the import is done.
 _CONFLICT = " OR ".join(
-    f"l.{own} <> p.{own}" for own in ("email_key", "mobile", "pec_key", "address", "postcode", "town", "province")
+    f"l.{own} <> p.{own}" for own in ("email_key", "pec_key", "address", "postcode", "town", "province")
 )
+_CONFLICT += " OR l.mobile <> p.said_mobile"
 _WARNINGS = f"""concat_ws(',',
     CASE WHEN NOT {_agrees("l", "COALESCE(l.birth_date, p.birth_date)", "COALESCE(l.sex, p.sex)")}
         THEN '{Warn.CF_MISMATCH}' END,
     CASE WHEN l.email_key <> p.confirmed_email THEN '{Warn.EMAIL_KEPT}'
         WHEN l.personal_email IS NOT NULL THEN l.email_problem ELSE NULLIF(p.email_problem, '') END,
+    CASE WHEN p.own_mobile IS NOT NULL AND {_digits("l.mobile")} <> {_digits("p.own_mobile")}
+        THEN '{Warn.MOBILE_KEPT}' END,
     CASE WHEN p.lines > 1 AND ({_CONFLICT}) THEN '{Warn.CONTACT_CONFLICT}' END
 )"""
 # Of a change to the person is told the first line that has the new value.

@@ -52,6 +52,7 @@ class Warn(models.TextChoices):
     EMAIL_INVALID = "email_invalid", _("L'e-mail personale non è valida: la richiesta di PEC attende")
     EMAIL_IS_PEC = "email_is_pec", _("L'e-mail personale è una PEC: la richiesta di PEC attende")
     EMAIL_KEPT = "email_kept", _("L'iscritto ha confermato un'altra e-mail: resta quella")
+    MOBILE_KEPT = "mobile_kept", _("L'iscritto ha indicato un altro cellulare: resta quello")
     CONTACT_CONFLICT = "contact_conflict", _("Due righe della stessa persona hanno recapiti diversi: vale la prima")
     PEC_OF_CONVENTION = "pec_of_convention", _("È una casella della convenzione, che il portale gestisce da sé")
     PEC_KEPT = "pec_kept", _("In scheda c'è un'altra PEC: resta quella")

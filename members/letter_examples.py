@@ -83,6 +83,21 @@ EXAMPLES = {
     **_to_account("password_changed", _("Quando la password del portale è cambiata")),
     **_to_account("second_factor_changed", _("Quando il secondo fattore di accesso è cambiato")),
     **_to_account(
+        "email_confirm",
+        _("Al nuovo indirizzo, quando l'iscritto cambia da sé l'e-mail personale"),
+        more=lambda: {"link": link("members:confirm_email"), "hours": settings.EMAIL_LINK_HOURS},
+    ),
+    **_to_account(
+        "email_asked",
+        _("All'indirizzo di prima, quando l'iscritto chiede di cambiarlo"),
+        more=lambda: {"new_email": emails.mask(NEW_EMAIL)},
+    ),
+    **_to_account(
+        "email_changed",
+        _("All'indirizzo di prima, quando l'iscritto lo ha cambiato"),
+        more=lambda: {"new_email": emails.mask(NEW_EMAIL)},
+    ),
+    **_to_account(
         "email_replaced",
         _("All'indirizzo di prima, quando la segreteria cambia l'e-mail personale"),
         more=lambda: {"new_email": emails.mask(NEW_EMAIL)},

@@ -173,6 +173,8 @@ class Member(models.Model):
     )
     email_confirmed_at = models.DateTimeField(_("e-mail confermata il"), null=True, blank=True, editable=False)
     mobile = models.CharField(_("cellulare"), max_length=40, blank=True)
+    # Set when the member has written the number: then no import changes it.
+    mobile_set_at = models.DateTimeField(_("cellulare indicato il"), null=True, blank=True, editable=False)
     own_pec = models.CharField(_("PEC propria"), max_length=254, blank=True)
     wants_reminders = models.BooleanField(_("vuole i promemoria"), default=True, db_default=True, editable=False)
     # As it was chosen; empty: never.
@@ -312,6 +314,35 @@ class AccessLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_purpose_display()} · {self.user}"
+
+
+class EmailChange(models.Model):
+    """A member's wish for another personal e-mail; nothing changes before the new address confirms it.
+
+    Only the digest of the link's secret is kept (SHA-256, hexadecimal).
+    """
+
+    member = models.ForeignKey(Member, models.CASCADE, related_name="email_changes", verbose_name=_("iscritto"))
+    new_email = models.CharField(_("nuova e-mail personale"), max_length=254)
+    # What it is to replace: where somebody else has put another in the meantime, the wish is out of date.
+    old_email = models.CharField(_("e-mail di prima"), max_length=254, blank=True)
+    digest = models.CharField(max_length=64, unique=True)
+    # The member's session hash at the time: a new password of the portal voids the link.
+    session_hash = models.CharField(max_length=64)
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True, blank=True)
+    # Taken back, or a newer wish took its place.
+    dropped_at = models.DateTimeField(null=True, blank=True)
+
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="member__ordine")
+
+    class Meta:
+        verbose_name = _("cambio dell'e-mail personale")
+        verbose_name_plural = _("cambi dell'e-mail personale")
+
+    def __str__(self) -> str:
+        return f"{self.member} → {self.new_email}"
 
 
 class ImportRun(models.Model):

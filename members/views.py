@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from allauth.account.utils import perform_login
+from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.actors import Actor
-from members import access, throttle, wake
+from members import access, contacts, throttle, wake
 from members.current import record_required
-from members.forms import FirstAccessForm, NewPasswordForm, PasswordForgottenForm
-from members.models import Member
+from members.forms import FirstAccessForm, MobileForm, NewPasswordForm, PasswordForgottenForm, PersonalEmailForm
+from members.links import LinkState
+from members.models import Member, User
 from members.tasks import send_password_link
 
 # The link somebody came through, kept on our side while they choose a password: the secret leaves the address bar.
 LINK_SESSION_KEY = "access_link"
+EMAIL_CHANGE = throttle.Rule("email-change", per_caller=throttle.Limit(20, 3600), per_person=throttle.Limit(5, 3600))
 form_view = require_http_methods(["GET", "HEAD", "POST"])
+
+
+def posted(request: HttpRequest) -> QueryDict | None:
+    """What a form is bound to: also an empty POST is one."""
+    return request.POST if request.method == "POST" else None
 
 
 @require_safe
@@ -29,8 +39,65 @@ form_view = require_http_methods(["GET", "HEAD", "POST"])
 @record_required
 def record(request: HttpRequest, member: Member) -> HttpResponse:
     """*Scheda Anagrafica*: one's own data, and who can change what."""
-    enrolments = member.enrolments.select_related("albo")
-    return render(request, "members/record.html", {"member": member, "enrolments": enrolments})
+    context = {
+        "member": member,
+        "enrolments": member.enrolments.select_related("albo"),
+        "wish": contacts.pending(member),
+    }
+    return render(request, "members/record.html", context)
+
+
+@form_view
+@never_cache
+@record_required
+def change_email(request: HttpRequest, member: Member) -> HttpResponse:
+    """*Modifica e-mail personale*: the password again, then a link to the new address."""
+    if request.method == "POST" and not ratelimit.consume(request, action="reauthenticate", user=request.user):
+        return throttle.refusal(request, 60)
+    form = PersonalEmailForm(posted(request), member=member, user=cast(User, request.user))
+    if request.method == "POST" and form.is_valid():
+        # Whoever knows the password can still not have the portal write to strangers all day.
+        if not throttle.allow(request, EMAIL_CHANGE, str(member.pk)):
+            return throttle.refusal(request, EMAIL_CHANGE.per_person.seconds)
+        email: str = form.cleaned_data["email"]
+        contacts.ask_email(member.pk, email, Actor.of(request))
+        told = _("Abbiamo spedito un link a %(email)s: aprilo e conferma. Fino ad allora non cambia nulla.")
+        messages.success(request, told % {"email": email})
+        return redirect("members:record")
+    return render(request, "members/change_email.html", {"member": member, "form": form})
+
+
+@require_POST
+@record_required
+def drop_email(request: HttpRequest, member: Member) -> HttpResponse:
+    """**Ritira il cambio**: the link that was mailed stops working."""
+    if contacts.drop_email(member.pk, Actor.of(request)):
+        messages.success(request, _("Il cambio dell'e-mail personale è stato ritirato: il link non vale più."))
+    return redirect("members:record")
+
+
+@form_view
+@never_cache
+def confirm_email(request: HttpRequest, secret: str) -> HttpResponse:
+    """The link in the mail to the new address. Opening it changes nothing (mail scanners open links): a button does."""
+    confirming = request.method == "POST"
+    link = contacts.confirm(secret, Actor.of(request)) if confirming else contacts.inspect(secret)
+    alive = link.state is LinkState.VALID
+    context = {"change": link.change, "confirmed": confirming and alive, "state": link.state.value}
+    return render(request, "members/confirm_email.html", context, status=200 if alive else 410)
+
+
+@form_view
+@never_cache
+@record_required
+def change_mobile(request: HttpRequest, member: Member) -> HttpResponse:
+    """*Modifica cellulare*."""
+    form = MobileForm(posted(request), initial={"mobile": member.mobile})
+    if request.method == "POST" and form.is_valid():
+        contacts.set_mobile(member.pk, form.cleaned_data["mobile"], Actor.of(request))
+        messages.success(request, _("Il cellulare è stato salvato."))
+        return redirect("members:record")
+    return render(request, "members/change_mobile.html", {"form": form})
 
 
 @form_view
@@ -65,7 +132,7 @@ def first_access(request: HttpRequest) -> HttpResponse:
         if not throttle.allow(request, throttle.PRINTED_CODE, tax_code):
             return throttle.refusal(request, throttle.PRINTED_CODE.per_person.seconds)
         found = access.inspect_code(tax_code, form.cleaned_data["code"])
-        if found.state is not access.LinkState.UNKNOWN:
+        if found.state is not LinkState.UNKNOWN:
             return _enter(request, found)
         form.add_error(None, _("Codice fiscale o codice di primo accesso non corretti. Controlla il foglio e riprova."))
     return render(request, "members/first_access.html", {"form": form})
@@ -79,7 +146,7 @@ def open_link(request: HttpRequest, token: str) -> HttpResponse:
 
 
 def _enter(request: HttpRequest, found: access.Inspection) -> HttpResponse:
-    if found.link is None or found.state is not access.LinkState.VALID:
+    if found.link is None or found.state is not LinkState.VALID:
         return _dead(request, found)
     request.session[LINK_SESSION_KEY] = found.link.pk
     return redirect("members:new_password")
@@ -91,7 +158,7 @@ def _enter(request: HttpRequest, found: access.Inspection) -> HttpResponse:
 def new_password(request: HttpRequest) -> HttpResponse:
     """Choose the password, then straight in (past the second factor, where there is one)."""
     found = access.inspect_link(request.session.get(LINK_SESSION_KEY))
-    if found.link is None or found.state is not access.LinkState.VALID:
+    if found.link is None or found.state is not LinkState.VALID:
         return _dead(request, found)
     user = found.link.user
     form = NewPasswordForm(request.POST or None, user=user)

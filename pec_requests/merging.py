@@ -170,6 +170,8 @@ def _fill(kept: Member, gone: Member) -> list[str]:
     if "personal_email" in filled:
         kept.email_confirmed_at = gone.email_confirmed_at
     kept.wants_reminders = kept.wants_reminders and gone.wants_reminders
+    if "mobile" in filled:
+        kept.mobile_set_at = gone.mobile_set_at
     kept.save()
     return [_label(name) for name in filled]
 

@@ -16,8 +16,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 
+from audit import log
 from audit.actors import Actor
-from audit.models import LogEntry
 from members.current import record_of, record_required
 from members.models import Member
 from pec_requests import figures, lifecycle, recovery, wording
@@ -49,8 +49,7 @@ def own_request(view: Callable[Concatenate[HttpRequest, PecRequest, P], HttpResp
     @login_required
     def inner(request: HttpRequest, public_id: uuid.UUID, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         record = record_of(request.user)
-        rows = PecRequest.objects.select_related("member__ordine", "domain")
-        found = rows.filter(public_id=public_id, member=record).first() if record else None
+        found = next(iter(wording.requests_of(record, public_id)), None) if record else None
         if found is None:
             raise Http404
         return view(request, found, *args, **kwargs)
@@ -68,10 +67,18 @@ def posted(request: HttpRequest) -> QueryDict | None:
 @record_required
 def request_list(request: HttpRequest, record: Member) -> HttpResponse:
     """*Richieste PEC*: the request that stands, in words, with what can be done; and those that ended."""
-    rows = list(PecRequest.objects.filter(member=record).select_related("member__ordine", "domain"))
+    rows = wording.requests_of(record)
+    operations = wording.newest(rows)
     live = next((r for r in rows if r.is_live), None)
-    ended = [(r, wording.situation(r)) for r in rows if not r.is_live]
-    return render(request, "pec_requests/list.html", {**_standing(live), "ended": ended})
+    ended = [(r, wording.situation(r, operations[r.pk])) for r in rows if not r.is_live]
+    context = {**_standing(live, operations), "ended": ended, "ordine": record.ordine}
+    return render(request, "pec_requests/list.html", context)
+
+
+def standing(record: Member) -> dict[str, object]:
+    """What ``_standing.html`` shows of the request that stands, for another page that says so, too."""
+    live = next((pec for pec in wording.requests_of(record) if pec.is_live), None)
+    return _standing(live, wording.newest([live]) if live else {})
 
 
 @require_GET
@@ -79,16 +86,17 @@ def request_list(request: HttpRequest, record: Member) -> HttpResponse:
 @own_request
 def request_status(request: HttpRequest, pec: PecRequest) -> HttpResponse:
     """The part of *Richieste PEC* that changes by itself."""
-    return render(request, "pec_requests/_standing.html", _standing(pec))
+    return render(request, "pec_requests/_standing.html", _standing(pec, wording.newest([pec])))
 
 
-def _standing(pec: PecRequest | None) -> dict[str, object]:
+def _standing(pec: PecRequest | None, operations: dict[int, wording.Operations]) -> dict[str, object]:
     if pec is None:
         return {"pec": None}
     acts = {m.act for m in moves_from(pec.status, Who.MEMBER, accepted=pec.accepted_at is not None)}
-    situation = wording.situation(pec)
-    seconds = wording.look_again_seconds(pec) if situation.moving else 0
-    return {"pec": pec, "situation": situation, "acts": acts, "seconds": seconds}
+    away = wording.was_away(pec)
+    situation = wording.situation(pec, operations[pec.pk], away=away)
+    seconds = wording.look_again_seconds(pec, operations[pec.pk]) if situation.moving else 0
+    return {"pec": pec, "situation": situation, "acts": acts, "seconds": seconds, "away": away}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -127,8 +135,7 @@ def _decide(request: HttpRequest, pec: PecRequest, act: str, done: str) -> HttpR
 @own_request
 def panel(request: HttpRequest, pec: PecRequest) -> HttpResponse:
     """The PEC panel: address, state, recovery e-mail, password, history."""
-    history = LogEntry.objects.filter(object_type="pec_requests.pecrequest", object_id=pec.pk)[:HISTORY]
-    return render(request, "pec_requests/panel.html", {**_panel(pec), "history": history})
+    return render(request, "pec_requests/panel.html", {**_panel(pec), "history": log.sentences_about(pec, HISTORY)})
 
 
 @require_GET
@@ -140,17 +147,20 @@ def panel_status(request: HttpRequest, pec: PecRequest) -> HttpResponse:
 
 
 def _panel(pec: PecRequest) -> dict[str, object]:
-    frozen, wish = recovery.standing(pec)
+    frozen, wish = recovery.standing(pec) if wording.may_have_change(pec) else (False, None)
+    operations = wording.newest([pec])[pec.pk]
+    away = wording.was_away(pec)
     told = {
-        "situation": wording.situation(pec),
-        "reset": wording.reset_situation(pec),
-        "recovery": wording.FROZEN if frozen else wording.recovery_situation(pec, wish),
+        "situation": wording.situation(pec, operations, away=away),
+        "reset": wording.reset_situation(pec, operations),
+        "recovery": wording.FROZEN if frozen else wording.recovery_situation(pec, operations, wish),
     }
     moving = any(s.moving for s in told.values() if s)
     return {
         **told,
         "pec": pec,
-        "seconds": wording.look_again_seconds(pec) if moving else 0,
+        "seconds": wording.look_again_seconds(pec, operations) if moving else 0,
+        "away": away,
         "wish": wish,
         "frozen": frozen,
         "moving": moving,

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from uuid import UUID
 
-from django.db.models import Max
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from members.models import Member
 from pec_requests import mending
-from pec_requests.models import PecRequest, ProviderOperation, RecoveryEmailChange
+from pec_requests.models import PecRequest, ProviderHealth, ProviderOperation, RecoveryEmailChange
 from pec_requests.notices import masked
 from pec_requests.states import Kind, Status
 
 State = ProviderOperation.State
+# By kind.
+Operations = dict[str, ProviderOperation]
 
 
 @dataclass(frozen=True)
@@ -33,8 +37,32 @@ class Situation:
     email_wanted: bool = False
 
 
+# By hand: every page of a member asks these two, and Django takes longer to compose them than PostgreSQL to answer.
+_OF_MEMBER = f"""
+SELECT r.*,
+    EXISTS (SELECT FROM {ProviderHealth._meta.db_table} WHERE id = 1 AND state <> '{ProviderHealth.State.CLOSED}')
+        AS provider_away,
+    EXISTS (SELECT FROM {RecoveryEmailChange._meta.db_table} c
+        WHERE c.request_id = r.id AND (c.confirmed_at IS NULL AND c.dropped_at IS NULL
+            OR c.alarm_at IS NOT NULL AND c.verdict = '')) AS has_change
+FROM {PecRequest._meta.db_table} r WHERE r.member_id = %s
+"""  # noqa: S608  (names of our own)
+_NEWEST = f"""
+SELECT DISTINCT ON (request_id, kind) * FROM {ProviderOperation._meta.db_table}
+WHERE request_id = ANY(%s) AND state <> '{State.WITHDRAWN}' ORDER BY request_id, kind, id DESC
+"""  # noqa: S608  (names of our own)
+
 _WAITING_FOR_STAFF = gettext_lazy(
     "C'è un dettaglio da sistemare con il gestore: se ne occupa la segreteria dell'Ordine."
+)
+
+_WHILE_MOVING = gettext_lazy(
+    "Il gestore sta lavorando alla casella: di solito bastano pochi secondi. Questa pagina si aggiorna da sola."
+)
+# The breaker is open: what was asked for stays in the queue.
+_WHILE_AWAY = gettext_lazy(
+    "La richiesta è al sicuro e resta in coda: appena il gestore risponde va avanti da sola, e ti scriviamo. Non devi "
+    "rifare niente."
 )
 
 _PLAIN = {
@@ -93,14 +121,43 @@ FROZEN = Situation(
 )
 
 
-def look_again_seconds(request: PecRequest) -> int:
+def requests_of(member: Member, public_id: UUID | None = None) -> list[PecRequest]:
+    """The member's requests, newest first, or the one with this id if it is theirs; read together with what
+    ``was_away`` and ``may_have_change`` say.
+    """
+    wanted, params = (" AND r.public_id = %s", [public_id]) if public_id else ("", [])
+    found = list(PecRequest.objects.raw(f"{_OF_MEMBER}{wanted} ORDER BY r.id DESC", [member.pk, *params]))
+    for request in found:
+        request.member = member  # known already, with its Ordine
+    return found
+
+
+def was_away(request: PecRequest) -> bool:
+    """Whether the provider was away, or refused us, when the request was read."""
+    return bool(getattr(request, "provider_away", False))
+
+
+def may_have_change(request: PecRequest) -> bool:
+    """Whether it is worth while to look for a change of the recovery e-mail, or an alarm about one: most have none."""
+    return bool(getattr(request, "has_change", True))
+
+
+def newest(requests: Iterable[PecRequest]) -> dict[int, Operations]:
+    """For each request the newest operation of each kind, but for those withdrawn: of them the sentences are made."""
+    found: dict[int, Operations] = {request.pk: {} for request in requests}
+    for operation in ProviderOperation.objects.raw(_NEWEST, [list(found)]):
+        found[operation.request_id][operation.kind] = operation
+    return found
+
+
+def look_again_seconds(request: PecRequest, operations: Operations) -> int:
     """How soon a page that shows something moving should ask again: often at first, less when it takes long."""
-    newest = request.operations.aggregate(at=Max("created_at"))["at"] or request.requested_at
-    return 2 if timezone.now() - newest < timedelta(minutes=2) else 20
+    began = max((operation.created_at for operation in operations.values()), default=request.requested_at)
+    return 2 if timezone.now() - began < timedelta(minutes=2) else 20
 
 
-def situation(request: PecRequest) -> Situation:
-    """How the request stands, for the member."""
+def situation(request: PecRequest, operations: Operations, *, away: bool = False) -> Situation:
+    """How the request stands, for the member; ``away`` while the provider cannot be reached."""
     if request.status == Status.RICHIESTA and not request.recovery_email:
         return Situation(
             _("Serve un'email di recupero"),
@@ -108,7 +165,8 @@ def situation(request: PecRequest) -> Situation:
             "warning",
             email_wanted=True,
         )
-    operation = request.operations.filter(kind__in=[Kind.CREATE, *_IN_PROGRESS]).order_by("-id").first()
+    deciding = [operations[kind] for kind in (Kind.CREATE, *_IN_PROGRESS) if kind in operations]
+    operation = max(deciding, key=lambda each: each.pk, default=None)
     if operation and operation.state == State.ATTENTION:
         if mend := mending.by_member(operation.kind, operation.refused_field):
             return _to_mend(request, mend)
@@ -117,11 +175,9 @@ def situation(request: PecRequest) -> Situation:
     if request.status == Status.NON_ATTIVO and request.accepted_at:
         open_kind = Kind.ACTIVATE  # also in the moment between the two reads, when it has just been done
     if request.is_live and open_kind in _IN_PROGRESS:
-        text = _(
-            "Il gestore sta lavorando alla casella: di solito bastano pochi secondi. Questa pagina si aggiorna da sola."
-        )
-        return Situation(_IN_PROGRESS[Kind(open_kind)], text, moving=True)
-    return _PLAIN[Status(request.status)]
+        return Situation(_IN_PROGRESS[Kind(open_kind)], _WHILE_AWAY if away else _WHILE_MOVING, moving=True)
+    plain = _PLAIN[Status(request.status)]
+    return replace(plain, text=_WHILE_AWAY) if away and plain.moving else plain
 
 
 def _to_mend(request: PecRequest, mend: mending.Mend) -> Situation:
@@ -145,9 +201,9 @@ def _to_mend(request: PecRequest, mend: mending.Mend) -> Situation:
     return Situation(_("Controlla i tuoi dati anagrafici"), text, "warning")
 
 
-def reset_situation(request: PecRequest) -> Situation | None:
+def reset_situation(request: PecRequest, operations: Operations) -> Situation | None:
     """How the last wish for a password link stands; None when there was none."""
-    operation = request.operations.filter(kind=Kind.RESET).exclude(state=State.WITHDRAWN).order_by("-id").first()
+    operation = operations.get(Kind.RESET)
     if operation is None:
         return None
     match State(operation.state):
@@ -168,14 +224,14 @@ def reset_situation(request: PecRequest) -> Situation | None:
             return Situation(_("Il gestore non ha spedito il link"), _WAITING_FOR_STAFF, "danger")
 
 
-def recovery_situation(request: PecRequest, wish: RecoveryEmailChange | None) -> Situation | None:
+def recovery_situation(
+    request: PecRequest, operations: Operations, wish: RecoveryEmailChange | None
+) -> Situation | None:
     """How the change of the recovery e-mail stands, given the wish that is still to be confirmed, if any."""
     if wish:
         text = _("Abbiamo spedito un link a %(email)s. L'email di recupero cambia solo quando lo apri e confermi.")
         return Situation(_("Conferma il nuovo indirizzo"), text % {"email": wish.new_email}, "warning", moving=True)
-    operation = (
-        request.operations.filter(kind=Kind.RECOVERY_EMAIL).exclude(state=State.WITHDRAWN).order_by("-id").first()
-    )
+    operation = operations.get(Kind.RECOVERY_EMAIL)
     if operation is None or operation.state == State.DONE:
         return None
     if operation.state in ProviderOperation.OPEN:

@@ -17,7 +17,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django_scopes import scopes_disabled
 
-from members.models import ImportRun, Member, Ordine, StaffRole, User
+from members.models import EmailChange, ImportRun, Member, Ordine, StaffRole, User
 from pec_requests import batches, health
 from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange, RequestBatch
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff
@@ -50,6 +50,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "account_reauthenticate": ACCOUNT,
     "account_change_password": ACCOUNT,
     "account_set_password": REDIRECT,
+    "help": ALL,
     "privacy": ALL,
     "accessibility": ALL,
     "healthz": ALL,
@@ -59,6 +60,10 @@ PAGES: dict[str, tuple[int, ...]] = {
     "members:record": OWN_RECORD,
     "members:preferences": OWN_RECORD,
     "members:unsubscribe": (410,) * 6,
+    "members:change_email": OWN_RECORD,
+    "members:drop_email": (405,) * 6,
+    "members:confirm_email": (410,) * 6,
+    "members:change_mobile": OWN_RECORD,
     "members:first_access": ALL,
     "members:password_forgotten": ALL,
     "members:password_link_sent": ALL,
@@ -179,6 +184,7 @@ WORDS = {
     "members:identity_start": "spid",
     "members:identity_return": "spid",
     "members:unsubscribe": "inventato",
+    "members:confirm_email": "inventato",
     "pec_requests:confirm-recovery": "inventato",
     "pec_requests:stop-recovery": "inventato",
     "admin:pec_requests_provideroperation_retry_all": "CREATE",
@@ -196,7 +202,17 @@ OF_ORDINE: dict[str, list[str]] = {
 
 # Pages about one row.
 ON_ONE = ("_change", "_history", "_delete", "_retry", "_drop", "_standing", "_cancel", "_alarm")
-KEPT = (Member, ImportRun, RequestBatch, PecRequest, ProviderOperation, RecoveryEmailChange, StaffRole, Ordine)
+KEPT = (
+    Member,
+    EmailChange,
+    ImportRun,
+    RequestBatch,
+    PecRequest,
+    ProviderOperation,
+    RecoveryEmailChange,
+    StaffRole,
+    Ordine,
+)
 STATE = "SELECT " + ", ".join(
     f"(SELECT string_agg(t::text, ' ' ORDER BY t.id) FROM {model._meta.db_table} t)" for model in KEPT
 )

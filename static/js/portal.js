@@ -30,6 +30,17 @@
     input.form?.addEventListener("submit", () => show(false));
   }
 
+  // A part that changes by itself is no live region, or it would be read out at every look: what is new is said here.
+  const voice = document.getElementById("annuncio");
+  const told = () => [...document.querySelectorAll("[data-announce]")].map((it) => it.textContent.trim());
+  let before = told();
+  document.addEventListener("htmx:afterSettle", () => {
+    const now = told();
+    const fresh = now.filter((words) => !before.includes(words));
+    before = now;
+    if (fresh.length) voice.textContent = fresh.join(". ");
+  });
+
   // A form is sent once, however often the button is pressed.
   for (const form of document.querySelectorAll("form.portal-form")) {
     form.addEventListener("submit", (event) => {

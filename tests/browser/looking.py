@@ -6,10 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import axe_playwright_python
-from playwright.sync_api import ConsoleMessage, Page, Request, Response
+from playwright.sync_api import ConsoleMessage, Page, Request, Response, ViewportSize
 
-DESK = {"width": 1280, "height": 900}
-PHONE = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 900}
+PHONE: ViewportSize = {"width": 390, "height": 844}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 _OPTIONS = {
@@ -50,6 +50,51 @@ _NEW_LOOKS = """([seen, options]) => {
 _RUN = "(options) => axe.run(document, options).then((result) => result.violations)"
 _seen: set[str] = set()
 _DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+# Where a layout moved after it was drawn, from the opening of a page on: given to every page before its own scripts.
+SHIFTS = """
+    window.shifted = [];
+    new PerformanceObserver((list) => {
+        for (const { value, hadRecentInput, sources } of list.getEntries())
+            if (!hadRecentInput && value > 0.01)
+                window.shifted.push(sources.map(({ node }) => node?.outerHTML ?? node?.data).join(" ").slice(0, 200));
+    }).observe({ type: "layout-shift", buffered: true });
+"""
+# 1280 px enlarged to 400 %.
+_ENLARGED: ViewportSize = {"width": 320, "height": 256}
+# What axe does not judge: levels of headings, what is tied to what, the order of the focus, thumbs.
+_BEYOND_AXE = """() => {
+    const wrong = [], all = (selector) => [...document.querySelectorAll(selector)];
+    const seen = (element) => element.checkVisibility({ visibilityProperty: true });
+    const words = (element) => (element.innerText || element.id || element.name || "").trim().slice(0, 40);
+    let level = 0;
+    for (const heading of all("h1, h2, h3, h4, h5, h6").filter(seen)) {
+        const own = Number(heading.tagName[1]);
+        if (own > level + 1) wrong.push(`after h${level} comes ${heading.tagName} ${words(heading)}`);
+        level = own;
+    }
+    for (const name of ["aria-describedby", "aria-labelledby", "aria-controls"])
+        for (const element of all(`:is(input, select, textarea, button, fieldset, section, nav)[${name}]`))
+            for (const id of element.getAttribute(name).split(/\\s+/))
+                if (!document.getElementById(id)) wrong.push(`${name} of ${words(element)} leads nowhere: ${id}`);
+    for (const field of all("[aria-invalid=true]")) {
+        const told = (field.getAttribute("aria-describedby") ?? "").split(/\\s+/);
+        if (!told.some((id) => /error/.test(id) && document.getElementById(id)?.innerText.trim()))
+            wrong.push(`nothing says what is wrong with ${field.name}`);
+        if (!document.querySelector(`[role=alert] a[href="#${field.id}"]`))
+            wrong.push(`the summary does not lead to ${field.name}`);
+    }
+    if (all("[tabindex]").some((element) => element.tabIndex > 0)) wrong.push("a tabindex of its own");
+    const stops = all("main a[href], main button, main input, main select, main textarea, main summary")
+        .filter((element) => seen(element) && element.tabIndex === 0 && !element.disabled);
+    for (let n = 1; n < stops.length; n++) {
+        const [one, next] = [stops[n - 1], stops[n]].map((element) => element.getBoundingClientRect());
+        if (next.bottom <= one.top && next.left < one.right)
+            wrong.push(`the focus goes up from ${words(stops[n - 1])} to ${words(stops[n])}`);
+    }
+    for (const action of all("main .btn, main [type=submit]").filter(seen))
+        if (action.getBoundingClientRect().height < 44) wrong.push(`too small for a thumb: ${words(action)}`);
+    return wrong;
+}"""
 _FACTS = """() => ({
     lang: document.documentElement.lang,
     title: document.title.trim(),
@@ -65,6 +110,8 @@ class Watch:
     def __init__(self, page: Page, hosts: set[str]) -> None:
         self._hosts = hosts
         self._wrong: list[str] = []
+        self.screens: list[str] = []  # the addresses of all that was shown, also without being looked at
+        page.on("framenavigated", lambda frame: self.screens.append(frame.url))
         page.on("console", self._console)
         page.on("pageerror", lambda error: self._wrong.append(f"error in a script: {error}"))
         page.on("requestfailed", self._failed)
@@ -96,23 +143,27 @@ class Watch:
 
 
 def examine(page: Page, *, mail: bool = False) -> list[str]:
-    """What is wrong with the page as it stands, on a telephone and on a desk; a mail has no parts and no headings.
+    """What is wrong with the page as it stands, on a desk, on a telephone and enlarged; a mail has no parts and no
+    headings.
 
-    The size it has comes first, so that the page stays in the other one.
+    The sizes come in the order that begins with the one it has, so that the next page begins where this one ends.
     """
-    wrong: list[str] = []
-    looks = ((PHONE, _NARROW), (DESK, _WITHOUT_CONTRAST))
-    for size, options in sorted(looks, key=lambda each: each[0] != page.viewport_size):
+    # In the office Django's own scripts build parts of the forms once they are there.
+    shifted = [] if mail or "/admin/" in page.url else page.evaluate("() => window.shifted ?? []")
+    wrong = [f"once it is drawn, there moves {what}" for what in shifted]
+    looks = [(DESK, _WITHOUT_CONTRAST), (PHONE, _NARROW), (_ENLARGED, None)][: 2 if mail else 3]
+    for size, options in looks if page.viewport_size == DESK else reversed(looks):
         if size != page.viewport_size:
             page.set_viewport_size(size)
             page.evaluate(_DRAWN)
         facts = page.evaluate(_FACTS)
-        told = [f"{rule} {places}" for rule, places in _violations(page, options)]
+        told = [f"{rule} {places}" for rule, places in _violations(page, options)] if options else []
         told += ["its language is not said"] if facts["lang"] != "it" else []
         told += ["no title"] if not facts["title"] else []
         told += [f"{facts['headings']} main headings"] if facts["headings"] != 1 and not mail else []
         told += [f"{facts['mains']} main parts"] if facts["mains"] != 1 and not mail else []
         told += [f"{facts['wide']} px too wide"] if facts["wide"] > 0 else []
+        told += page.evaluate(_BEYOND_AXE) if size == DESK and not mail else []
         wrong += [f"at {size['width']} px: {what}" for what in told]
     return wrong
 

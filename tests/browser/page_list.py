@@ -32,31 +32,31 @@ def _own(*states: str) -> list[Visit]:
 
 
 _PORTAL: dict[str, list[Visit]] = {
-    "home": _by_each(VISITOR, "ATTIVO", OFFICE),
+    "home": _by_each(VISITOR, "NON_ATTIVO", OFFICE),
+    "help": _by_each(VISITOR),
     "account_login": _by_each(VISITOR),
     "account_logout": _by_each("ATTIVO"),
     "account_inactive": _by_each(VISITOR),
-    "mfa_index": _by_each("ATTIVO", OFFICE),
+    "mfa_index": _by_each("ATTIVO"),
     "mfa_reauthenticate": _by_each("ATTIVO"),
-    "mfa_activate_totp": _by_each("ATTIVO", OFFICE),
+    "mfa_activate_totp": _by_each(OFFICE),
     "account_reauthenticate": _by_each("ATTIVO"),
     "account_change_password": _by_each("ATTIVO"),
-    "account_set_password": _by_each(VISITOR),
     "privacy": _by_each(VISITOR),
-    "accessibility": _by_each(VISITOR, "ATTIVO"),
-    "members:home": _by_each("ATTIVO"),
-    "members:record": _by_each(WITHOUT, "ATTIVO", OFFICE),
+    "accessibility": _by_each("ATTIVO"),
+    "members:confirm_email": [Visit(VISITOR, "email"), Visit(VISITOR, "nothing", 410)],
+    "members:record": _by_each("ATTIVO", OFFICE),
     "members:preferences": _by_each("ATTIVO"),
     "members:unsubscribe": [Visit(VISITOR, "nothing", 410)],  # a good one is the same page with a button
+    "members:change_email": _by_each("ATTIVO"),
+    "members:change_mobile": _by_each("ATTIVO"),
     "members:first_access": _by_each(VISITOR),
     "members:password_forgotten": _by_each(VISITOR),
     "members:password_link_sent": _by_each(VISITOR),
     "members:invitation": [Visit(VISITOR, "invitation"), Visit(VISITOR, "nothing", 410)],  # a good one leads on
-    "members:password_link": [Visit(VISITOR, "nothing", 410)],
-    "members:new_password": [Visit("ATTIVO", status=410)],
-    # RIFIUTATO, SOSPESO and CESSATO are looked at in their walks.
-    "pec_requests:list": _by_each(WITHOUT, "RICHIESTA", "NON_ATTIVO", "ATTIVO", OFFICE),
-    "pec_requests:panel": [*_own("RICHIESTA", "NON_ATTIVO", "ATTIVO"), Visit(WITHOUT, "pec:ATTIVO", 404)],
+    # RIFIUTATO, SOSPESO and CESSATO are looked at in their walks; NON_ATTIVO is what home shows.
+    "pec_requests:list": _by_each(WITHOUT, "RICHIESTA", "ATTIVO"),
+    "pec_requests:panel": [*_own("RICHIESTA", "ATTIVO"), Visit(WITHOUT, "pec:ATTIVO", 404)],
     "pec_requests:accept": _own("NON_ATTIVO"),
     "pec_requests:refuse": _own("NON_ATTIVO"),
     "pec_requests:change-recovery": _own("RICHIESTA", "ATTIVO"),
@@ -67,10 +67,9 @@ _PORTAL: dict[str, list[Visit]] = {
 
 _OFFICE: dict[str, list[Visit]] = {
     "index": _by_each(OFFICE, FEDERATION),
-    "login": _by_each(OFFICE, VISITOR, "ATTIVO"),
+    "login": _by_each("ATTIVO"),  # who is told that it is the office's; others are led to pages that are here
     "logout": _by_each(OFFICE),
-    "password_change": _by_each(OFFICE),
-    "app_list": [Visit(OFFICE, "members"), Visit(FEDERATION, "pec_requests")],
+    "app_list": [Visit(OFFICE, "members")],
     "members_member_changelist": [
         Visit(OFFICE, query="?q=ab"),  # some rows of the hundred a page has: they are all alike
         Visit(OFFICE, query="?q=nessuno"),
@@ -78,7 +77,7 @@ _OFFICE: dict[str, list[Visit]] = {
     ],
     "members_member_add": _by_each(OFFICE),
     "members_member_change": [
-        *(Visit(OFFICE, f"member:{state}") for state in (WITHOUT, "RICHIESTA", "ATTIVO")),
+        *(Visit(OFFICE, f"member:{state}") for state in (WITHOUT, "ATTIVO")),
         Visit(OTHER_OFFICE, "member:ATTIVO"),  # Django's own answer: the first page, with a warning
     ],
     "members_member_history": [Visit(OFFICE, "member:ATTIVO")],
@@ -92,19 +91,17 @@ _OFFICE: dict[str, list[Visit]] = {
     "members_member_leave": [Visit(OFFICE, "member:ATTIVO")],
     "members_member_delete": [Visit(OFFICE, "member:ATTIVO", 403)],
     "members_importrun_changelist": _by_each(OFFICE),
-    "members_importrun_add": _by_each(OFFICE, FEDERATION),
+    "members_importrun_add": _by_each(FEDERATION),
     "members_importrun_change": [
         Visit(OFFICE, f"import:{state}") for state in ("preview", "columns", "done", "failed")
     ],
-    "pec_requests_pecrequest_changelist": [*_by_each(OFFICE, FEDERATION), Visit(OFFICE, query="?attenzione=si")],
+    "pec_requests_pecrequest_changelist": [*_by_each(OFFICE), Visit(OFFICE, query="?attenzione=si")],
     "pec_requests_pecrequest_change": [
         Visit(OFFICE, f"request:{state}") for state in ("RICHIESTA", "NON_ATTIVO", "ATTIVO", "CESSATO")
     ],
     "pec_requests_pecrequest_act": [
         Visit(OFFICE, "request:NON_ATTIVO/cancel"),
-        Visit(OFFICE, "request:ATTIVO/suspend"),
         Visit(OFFICE, "request:ATTIVO/close"),
-        Visit(OFFICE, "request:SOSPESO/resume"),
         Visit(OFFICE, "request:ATTIVO/nothing", 404),
     ],
     "pec_requests_pecrequest_alarm": [Visit(OFFICE, "request:ATTIVO")],  # with one in the walk of the guide
@@ -116,7 +113,7 @@ _OFFICE: dict[str, list[Visit]] = {
     "pec_requests_provideroperation_retry": [Visit(OFFICE, "operation")],
     "pec_requests_provideroperation_drop": [Visit(OFFICE, "operation")],
     "pec_requests_provideroperation_retry_all": [Visit(OFFICE, "CREATE"), Visit(OFFICE, "NOTHING", 404)],
-    "pec_requests_difference_changelist": _by_each(OFFICE, FEDERATION),
+    "pec_requests_difference_changelist": _by_each(OFFICE),
     "pec_requests_providerhealth_changelist": _by_each(FEDERATION),
     "pec_requests_providerhealth_change": [Visit(FEDERATION, "providerhealth")],
     "auth_user_password_change": [Visit(FEDERATION, "user")],
@@ -138,6 +135,11 @@ PAGES = _PORTAL | {f"admin:{name}": visits for name, visits in _OFFICE.items()}
 
 _NOBODY_MAY = "nobody may, so that no button leads there; the answer is the 403 of admin:members_member_delete"
 NO_PAGES = {
+    "account_set_password": "leads to members:password_forgotten",
+    "members:home": "leads to members:record",
+    "members:new_password": "members:invitation leads there",
+    "members:password_link": "the pages of members:invitation",
+    "admin:password_change": "leads to account_change_password",
     "healthz": "for machines",
     "readyz": "for machines",
     "metrics": "for machines",
@@ -150,6 +152,7 @@ NO_PAGES = {
     "pec_requests:resend-recovery": "a button of the panel, and no page",
     "members:identity_start": "a button of account_login, in the walk with SPID",
     "members:identity_return": "only from the gateway: in the walk with SPID",
+    "members:drop_email": "a button of the record, and no page",
     "mfa_authenticate": "only between password and second factor: in the walk of the second factor",
     "mfa_deactivate_totp": "only with a second factor: in the walk of the second factor",
     "mfa_view_recovery_codes": "only with a second factor: in the walk of the second factor",

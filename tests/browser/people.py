@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, expect
 
 from tests.browser.demo import Demo, link_in
-from tests.browser.looking import DESK, Watch, examine
+from tests.browser.looking import DESK, SHIFTS, Watch, examine
 from tests.house.holders import wait_until
 
 PATIENCE = 15_000.0  # milliseconds: the worker and the provider need some of them
@@ -28,6 +28,7 @@ class Person:
             java_script_enabled=javascript,
         )
         self.context.set_default_timeout(PATIENCE)
+        self.context.add_init_script(SHIFTS)
         self._watches: list[Watch] = []
 
     @cached_property
@@ -45,10 +46,15 @@ class Person:
         """What went wrong in the pages since the last time."""
         return [what for watch in self._watches for what in watch.take()]
 
+    def screens(self) -> list[str]:
+        """All that has been shown to this person, from the last tab that was opened on."""
+        return self._watches[-1].screens
+
     def look(self, page: Page | None = None) -> None:
         """Nothing must be wrong with the page as it stands; the walk goes on at the desk."""
         page = page or self.page
-        assert not [f"{page.title()}: {what}" for what in examine(page)]
+        wrong = [f"{page.title()}: {what}" for what in examine(page)]
+        assert not wrong, "\n".join(wrong)
         page.set_viewport_size(DESK)
 
     def read(self, address: str) -> str:

@@ -101,8 +101,9 @@ def to_requests(page: Page) -> None:
 
 
 def accept(page: Page) -> None:
-    """Ends where the state changes by itself."""
-    to_requests(page)
+    """From one's record, the shortest way; ends where the state changes by itself."""
+    link(page, "Vai alle Richieste PEC").click()
+    heading(page, "Richieste PEC")
     link(page, "Accetta").click()
     heading(page, "Accetta la casella PEC")
     page.get_by_label("Ho letto le condizioni").check()

@@ -24,6 +24,17 @@ FIRST, RESET = "La tua casella PEC è attiva: imposta la password", "Reimposta l
 OFFICE = "ordine.umbria"
 
 
+def on_paper(page: Page) -> None:
+    """What is said is printed, what one presses is not; and who wants no motion gets none."""
+    page.emulate_media(media="print", reduced_motion="reduce")
+    for role, name in (("navigation", "Menu principale"), ("link", "Modifica Email di Recupero"), ("button", "Esci")):
+        expect(page.get_by_role(role, name=name)).to_be_hidden()  # type: ignore[arg-type]  # three of its literals
+    expect(page.get_by_role("heading", name="Storia")).to_be_visible()
+    moving = "all => all.filter(it => /[1-9]/.test(getComputedStyle(it).transitionDuration)).length"
+    assert page.locator("*").evaluate_all(moving) == 0
+    page.emulate_media(media="screen", reduced_motion="no-preference")
+
+
 def enter_mailbox(page: Page, address: str, password: str) -> None:
     """On the provider's page, with the whole address; ends in the mailbox."""
     page.get_by_label("Casella PEC").fill(address)
@@ -59,8 +70,14 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     accept(page)
     expect(page.get_by_text("Attivazione in corso")).to_be_visible()
     page.evaluate("() => { window.stillTheSame = true }")
+    onward = link(page, "Gestisci la casella PEC")
+    onward.focus()
     expect(status(page, "ATTIVO")).to_be_visible()
     assert page.evaluate("() => window.stillTheSame"), "the state must change without a reload"
+    expect(page.locator("#annuncio")).to_have_text("La casella è attiva")  # told to who cannot see it, once
+    expect(onward).to_be_focused()
+    # Scegli la password, Scheda Anagrafica, Richieste PEC, the conditions, and Richieste PEC with an active mailbox.
+    assert len(member.screens()) <= 5, member.screens()
     assert demo.mail(who.email, "La tua casella PEC è attiva")
 
     # 3. The first password, at the provider's; then in, with the whole address.
@@ -69,6 +86,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     link(page, "Gestisci la casella PEC").click()
     heading(page, "Gestione casella PEC")
     panel = page.url
+    on_paper(page)
     link(page, "Vai alla webmail del gestore").click()
     enter_mailbox(page, address, MAILBOX_PASSWORD)
     member.look()
@@ -92,14 +110,15 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     page.goto(panel)
     new = f"nuova.{who.email}"
     ask_new_recovery_email(page, new)
-    expect(page.get_by_text("Conferma il nuovo indirizzo")).to_be_visible()
+    waiting = page.get_by_role("main").get_by_text("Conferma il nuovo indirizzo")
+    expect(waiting).to_be_visible()
     page.evaluate("() => { window.stillTheSame = true }")
     assert demo.mail(who.email, "È stato chiesto di cambiare l'email di recupero della PEC")
     confirming = member.open_mail(new, "Conferma la nuova email di recupero", f"{demo.portal}utente/")
     button(confirming, "Conferma").click()
     heading(confirming, "Indirizzo confermato")
     page.bring_to_front()
-    expect(page.get_by_text("Conferma il nuovo indirizzo")).to_be_hidden()
+    expect(waiting).to_be_hidden()
     expect(page.get_by_text(new, exact=True)).to_be_visible()
     assert page.evaluate("() => window.stillTheSame"), "the address must change without a reload"
     assert demo.mail(who.email, "L'email di recupero della PEC è cambiata")
@@ -108,7 +127,7 @@ def test_the_guide(demo: Demo, person: Callable[..., Person]) -> None:
     old = [mail for mail in demo.mails(who.email) if RESET in mail["subject"]]
     link(page, "Reimposta password").click()
     button(page, "Spedisci il link").click()
-    expect(page.get_by_text("Link spedito")).to_be_visible()
+    expect(page.get_by_role("main").get_by_text("Link spedito")).to_be_visible()
     again = member.open_mail(new, RESET, f"{demo.sandbox}password/")
     used = again.url
     set_mailbox_password(member, again, f"{MAILBOX_PASSWORD}-3")

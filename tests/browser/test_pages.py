@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 import socket
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,6 +17,24 @@ from tests.browser.known import Known
 from tests.browser.looking import AXE, DESK, examine
 from tests.browser.page_list import NO_PAGES, PAGES, SANDBOX, VISITOR
 from tests.browser.people import Person, button, heading
+
+SPOIL = """async () => {
+    const main = document.querySelector("main"), [first, second] = main.querySelectorAll("input:not([type=hidden])");
+    const frames = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    await new Promise((done) => setTimeout(done, 600));  // a new size excuses what moves shortly afterwards
+    const late = Object.assign(document.createElement("p"), { textContent: "Avviso arrivato tardi" });
+    late.style.height = "200px";
+    main.prepend(late);
+    await frames();
+    main.append(Object.assign(document.createElement("h4"), { textContent: "Troppo in basso" }));
+    first.setAttribute("aria-describedby", "nessuno");
+    second.setAttribute("aria-invalid", "true");
+    main.querySelector("[type=submit]").style.cssText = "min-height: 0; height: 20px; padding: 0; line-height: 1";
+    main.querySelector("form").append(main.querySelector("h1"), main.querySelector("form").firstElementChild);
+    main.prepend(main.querySelector(".after-form"));
+    main.querySelector(".after-form").style.cssText = "position: absolute; top: 2000px";
+    while (!window.shifted.length) await frames();
+}"""
 
 
 def names(resolver: URLResolver, prefix: str = "") -> Iterator[str]:
@@ -95,6 +112,24 @@ def test_pale_letters_are_seen(person_of: Callable[[str], Person]) -> None:
     assert "color-contrast" in "".join(examine(page))
 
 
+def test_what_axe_does_not_see_is_seen(person_of: Callable[[str], Person]) -> None:
+    page = person_of(VISITOR).page
+    page.goto("/accedi/")
+    page.set_viewport_size(DESK)
+    page.evaluate(SPOIL)
+    wrong = "".join(examine(page))
+    for what in (
+        "there moves",
+        "after h2 comes H4",
+        "leads nowhere",
+        "nothing says what is wrong",
+        "goes up",
+        "for a thumb",
+    ):
+        assert what in wrong, what
+    page.set_viewport_size(DESK)
+
+
 def test_connections_opened_in_advance_hold_nobody_up(demo: Demo) -> None:
     """As two browsers open them, six each."""
     where = urlsplit(demo.portal)
@@ -107,12 +142,12 @@ def test_connections_opened_in_advance_hold_nobody_up(demo: Demo) -> None:
 def test_too_many_attempts(person_of: Callable[[str], Person]) -> None:
     """A stranger who asks for links again and again is told when to come back."""
     person = person_of(VISITOR)
-    for _time in range(4):
-        person.page.goto("/password-dimenticata/")
-        person.page.get_by_label("Codice fiscale o e-mail").fill("nessuno@example.com")
-        button(person.page, "Mandami il link").click()
-        answered = re.compile("Controlla la posta|Troppi tentativi")
-        expect(person.page.get_by_role("heading", level=1)).to_have_text(answered)
+    for _time in range(3):
+        with suppress(AssertionError):  # where somebody has asked before, it is already too often
+            person.send("/password-dimenticata/", identifier="nessuno@example.com")
+    person.page.goto("/password-dimenticata/")
+    person.page.get_by_label("Codice fiscale o e-mail").fill("nessuno@example.com")
+    button(person.page, "Mandami il link").click()
     heading(person.page, "Troppi tentativi")
     person.look()
 

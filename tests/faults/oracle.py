@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from audit.models import LogEntry
+from pec_requests import wording
 from pec_requests.models import PecRequest, ProviderOperation
 from pec_requests.states import Kind
-from pec_requests.wording import reset_situation
 from tests.faults.matrix import Cell
 from tests.sandbox_process import SandboxProcess
 
@@ -155,5 +155,7 @@ def gather(cell: Cell, request_ids: Sequence[int], provider: SandboxProcess) -> 
 
 
 def _told(cell: Cell, request: PecRequest) -> str:
-    situation = reset_situation(request) if cell.kind == Kind.RESET else None
+    situation = (
+        wording.reset_situation(request, wording.newest([request])[request.pk]) if cell.kind == Kind.RESET else None
+    )
     return str(situation.title) if situation else ""

@@ -20,7 +20,7 @@ from post_office.models import Email
 from audit.actors import Actor
 from audit.models import LogEntry
 from members import access, throttle
-from members.access import LinkState
+from members.links import LinkState
 from members.models import AccessLink, Member
 from tests.factories import PASSWORD, MemberFactory, OrdineFactory, UserFactory, staff
 

@@ -278,6 +278,18 @@ def test_a_confirmed_email_is_kept(umbria: Ordine) -> None:
     assert member.email_confirmed_at
 
 
+def test_a_mobile_that_the_member_wrote_is_kept(umbria: Ordine) -> None:
+    """Also that there is none; another way of writing the same is not worth a warning."""
+    both = [line(1, Cellulare="333 1234567"), line(1, Albo="Dietista", Cellulare="333 1234567")]
+    run(both, umbria)
+    Member.objects.update(mobile="3331234567", mobile_set_at=timezone.now())
+    assert [warnings for _outcome, _code, warnings in endings(run(both, umbria))] == [[], []]
+    Member.objects.update(mobile="")
+    kept = endings(run(both, umbria))
+    assert kept == [("unchanged", "", ["mobile_kept"])] * 2
+    assert Member.objects.get().mobile == ""
+
+
 def test_of_two_lines_that_disagree_on_contacts_the_first_counts(umbria: Ordine) -> None:
     lines = [line(1, PEC=""), line(1, Albo="Dietista", Email="altra@example.it", PEC="m@pec.example.it")]
     for outcome in ("created", "unchanged"):

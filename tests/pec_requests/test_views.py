@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from members import emails
 from members.models import Member
-from pec_requests import lifecycle
+from pec_requests import health, lifecycle
 from pec_requests.models import PecRequest, ProviderOperation, RecoveryEmailChange
 from pec_requests.states import Kind
 from tests.factories import PASSWORD, MemberFactory, UserFactory, staff
@@ -58,6 +58,23 @@ def test_each_state_in_words(me: Client, pec: PecRequest) -> None:
     assert "Attivazione in corso" in page
     assert 'hx-trigger="every 2s"' in page
     assert ">Accetta<" not in page
+
+
+def test_home_says_the_same_and_the_one_thing_to_do(me: Client, pec: PecRequest) -> None:
+    ready(pec)
+    page = text(me.get("/"))
+    assert "La casella è pronta" in page
+    assert url("accept", pec) in page
+
+
+def test_while_the_provider_is_away_pages_say_what_goes_on_by_itself(me: Client, pec: PecRequest) -> None:
+    health.stop("prova")
+    for address in ("/", LIST, url("panel", pec)):
+        page = text(me.get(address))
+        assert "non è raggiungibile" in page
+        assert "appena il gestore risponde va avanti da sola" in page
+    health.succeeded()
+    assert "non è raggiungibile" not in text(me.get(LIST))
 
 
 def test_accepting_needs_the_conditions(me: Client, pec: PecRequest) -> None:

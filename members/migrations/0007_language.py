@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('members', '0005_notice_choices'),
+        ('members', '0006_own_contacts'),
     ]
 
     operations = [
