@@ -8,11 +8,12 @@ from allauth.account.forms import LoginForm as AllauthLoginForm
 from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
+from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_scopes import scopes_disabled
 
-from members import contacts, tax_codes
+from members import contacts, proof, tax_codes
 from members.identification import normalise
 from members.models import Member, User
 
@@ -103,15 +104,11 @@ class NewPasswordForm(forms.Form):
             self.add_error("again", gettext("Le due password non sono uguali."))
 
 
-class PersonalEmailForm(forms.Form):
-    """Another personal e-mail, and the portal's password again."""
+class ProofForm(forms.Form):
+    """For what could give an account away: last comes the portal's password, again, unless its user has just proved
+    who they are.
+    """
 
-    email = forms.CharField(
-        label=_("Nuova e-mail personale"),
-        max_length=254,
-        help_text=_("Un indirizzo ordinario, non una PEC, che leggi solo tu. Meglio non quello del lavoro."),
-        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-    )
     password = forms.CharField(
         label=_("Password del portale"),
         help_text=_("La chiediamo di nuovo per la tua sicurezza."),
@@ -119,9 +116,38 @@ class PersonalEmailForm(forms.Form):
         widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
     )
 
-    def __init__(self, *args: Any, member: Member, user: User, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, request: HttpRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._member, self._user = member, user
+        self._request = request
+        self.order_fields([*(name for name in self.fields if name != "password"), "password"])
+        if proof.has_just_proved(request):
+            del self.fields["password"]
+
+    def clean_password(self) -> str:
+        password: str = self.cleaned_data["password"]
+        if not proof.by_password(self._request, password):
+            raise ValidationError(gettext("La password non è corretta."))
+        return password
+
+    def clean(self) -> None:
+        """Whoever has to correct something else need not type the password again."""
+        if proof.has_just_proved(self._request):
+            self.fields.pop("password", None)
+
+
+class PersonalEmailForm(ProofForm):
+    """Another personal e-mail."""
+
+    email = forms.CharField(
+        label=_("Nuova e-mail personale"),
+        max_length=254,
+        help_text=_("Un indirizzo ordinario, non una PEC, che leggi solo tu. Meglio non quello del lavoro."),
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+    )
+
+    def __init__(self, *args: Any, member: Member, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._member = member
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
@@ -130,12 +156,6 @@ class PersonalEmailForm(forms.Form):
         except contacts.ContactRefused as why:
             raise ValidationError(str(why)) from None
         return email
-
-    def clean_password(self) -> str:
-        password: str = self.cleaned_data["password"]
-        if not self._user.check_password(password):
-            raise ValidationError(gettext("La password non è corretta."))
-        return password
 
 
 class MobileForm(forms.Form):

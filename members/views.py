@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from allauth.account.utils import perform_login
-from allauth.core import ratelimit
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -16,11 +13,11 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.actors import Actor
-from members import access, contacts, throttle, wake
+from members import access, contacts, passwordless, proof, throttle, wake
 from members.current import record_required
 from members.forms import FirstAccessForm, MobileForm, NewPasswordForm, PasswordForgottenForm, PersonalEmailForm
 from members.links import LinkState
-from members.models import Member, User
+from members.models import Member
 from members.tasks import send_password_link
 
 # The link somebody came through, kept on our side while they choose a password: the secret leaves the address bar.
@@ -51,16 +48,19 @@ def record(request: HttpRequest, member: Member) -> HttpResponse:
 @never_cache
 @record_required
 def change_email(request: HttpRequest, member: Member) -> HttpResponse:
-    """*Modifica e-mail personale*: the password again, then a link to the new address."""
-    if request.method == "POST" and not ratelimit.consume(request, action="reauthenticate", user=request.user):
-        return throttle.refusal(request, 60)
-    form = PersonalEmailForm(posted(request), member=member, user=cast(User, request.user))
+    """*Modifica e-mail personale*: who one is, again, then a link to the new address."""
+    if passwordless.must_prove(request):
+        return passwordless.ask(request)
+    if request.method == "POST" and not throttle.allow(request, throttle.PROOF, str(request.user.pk)):
+        return throttle.refusal(request, throttle.PROOF.per_person.seconds)
+    form = PersonalEmailForm(posted(request), member=member, request=request)
     if request.method == "POST" and form.is_valid():
         # Whoever knows the password can still not have the portal write to strangers all day.
         if not throttle.allow(request, EMAIL_CHANGE, str(member.pk)):
             return throttle.refusal(request, EMAIL_CHANGE.per_person.seconds)
         email: str = form.cleaned_data["email"]
         contacts.ask_email(member.pk, email, Actor.of(request))
+        proof.use_up(request)
         told = _("Abbiamo spedito un link a %(email)s: aprilo e conferma. Fino ad allora non cambia nulla.")
         messages.success(request, told % {"email": email})
         return redirect("members:record")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from members import emails, proof
+from members import emails
+from members.forms import ProofForm
 from pec_requests import recovery
 from pec_requests.models import PecRequest
 from pec_requests.recovery_in_force import RecoveryRefused
@@ -26,8 +26,8 @@ class AcceptForm(forms.Form):
     )
 
 
-class RecoveryEmailForm(forms.Form):
-    """The new recovery e-mail; the proof of who asks, unless just given; for an address at work, a second yes."""
+class RecoveryEmailForm(ProofForm):
+    """The new recovery e-mail; for an address at work, a second yes."""
 
     email = forms.EmailField(
         label=gettext_lazy("Nuova email di recupero"),
@@ -37,20 +37,12 @@ class RecoveryEmailForm(forms.Form):
         error_messages={"invalid": gettext_lazy("Non è un indirizzo e-mail valido.")},
     )
     anyway = forms.BooleanField(label=gettext_lazy("Usa comunque questo indirizzo"), required=False)
-    password = forms.CharField(
-        label=gettext_lazy("Password del portale"),
-        help_text=gettext_lazy("La chiediamo di nuovo per la tua sicurezza."),
-        strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
-    )
 
-    def __init__(self, *args: Any, pec: PecRequest, request: HttpRequest, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, pec: PecRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._pec, self._request = pec, request
+        self._pec = pec
         if not emails.is_employers(self["email"].value() or ""):
             del self.fields["anyway"]
-        if proof.has_just_proved(request):
-            del self.fields["password"]
 
     def clean_email(self) -> str:
         email: str = self.cleaned_data["email"]
@@ -69,14 +61,3 @@ class RecoveryEmailForm(forms.Form):
                 )
             )
         return True
-
-    def clean_password(self) -> str:
-        password: str = self.cleaned_data["password"]
-        if not proof.by_password(self._request, password):
-            raise forms.ValidationError(_("La password non è corretta."))
-        return password
-
-    def clean(self) -> None:
-        """Whoever has to correct something else need not type the password again."""
-        if proof.has_just_proved(self._request):
-            self.fields.pop("password", None)

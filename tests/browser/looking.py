@@ -104,6 +104,10 @@ _FACTS = """() => ({
 })"""
 
 
+# Of the page itself, whose status is another matter; of a frame that lets no script in, not even one of these tests.
+_EXPECTED = ("Failed to load resource", "Blocked script execution")
+
+
 class Watch:
     """Listens to a page from its opening on, and tells what went wrong in it."""
 
@@ -124,8 +128,7 @@ class Watch:
         return wrong
 
     def _console(self, message: ConsoleMessage) -> None:
-        # Chromium says so of the page itself, whose status is another matter.
-        if message.type in ("error", "warning") and "Failed to load resource" not in message.text:
+        if message.type in ("error", "warning") and not message.text.startswith(_EXPECTED):
             self._wrong.append(f"console: {message.text[:300]}")
 
     def _failed(self, request: Request) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -101,6 +102,21 @@ def test_the_password_is_asked_again_and_strangers_are_not_written_to_all_day(me
     codes = [me.post(CHANGE, {"email": f"a{n}@example.com", "password": PASSWORD}).status_code for n in range(7)]
     assert codes == [302] * 5 + [429] * 2
     assert EmailChange.objects.model._base_manager.filter(dropped_at=None).count() == 1
+
+
+def test_who_has_no_password_proves_it_otherwise_once_for_each_change(me: Client, member: Member) -> None:
+    assert member.user
+    member.user.set_unusable_password()
+    member.user.save()
+    me.force_login(member.user)
+    assert me.get(CHANGE).status_code == 302
+    session = me.session
+    session["proved_at"] = time.time()
+    session.save()
+    assert 'name="password"' not in text(me.get(CHANGE))
+    assert "Aspettiamo la conferma" in text(me.post(CHANGE, {"email": NEW}, follow=True))
+    assert me.post(CHANGE, {"email": "altra@example.com"}).status_code == 302
+    assert not Email.objects.filter(to="altra@example.com").exists()
 
 
 def test_links_say_why_they_are_dead(me: Client, member: Member) -> None:
