@@ -40,8 +40,8 @@ class Letter:
     """The mail ``templates/mail/<template>.subject.txt``, ``.txt`` and ``.html`` in the name of an Ordine.
 
     ``member`` in the context is whom it is written to, where that is a member. ``unsubscribe`` is for what people may
-    do without: the address that ends mails of this kind, by a POST without signing in (RFC 8058). ``to_office``: whoever
-    it is about, an office reads it.
+    do without: the address that ends mails of this kind, by a POST without signing in (RFC 8058). ``to_office``: an
+    office reads it, whoever it is about.
     """
 
     template: str

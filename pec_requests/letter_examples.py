@@ -47,9 +47,7 @@ def _reminder(ordine: Ordine) -> Letter:
     return dataclasses.replace(notices.letter("reminder", EMAIL, _request(ordine)), unsubscribe=stop)
 
 
-def _recovery(
-    template: str, when: str | Promise, *, to_office: bool = False, **context: object
-) -> dict[str, Example]:
+def _recovery(template: str, when: str | Promise, *, to_office: bool = False, **context: object) -> dict[str, Example]:
     """About a change of the recovery e-mail, with all that such a mail may show."""
 
     def letter(ordine: Ordine) -> Letter:
@@ -114,9 +112,7 @@ EXAMPLES = {
     **_recovery(
         "recovery_alarm", _("Alla segreteria, quando qualcuno dice che non è stato l'iscritto"), to_office=True
     ),
-    **_recovery(
-        "recovery_untold", _("Alla segreteria, quando del cambio non si può avvisare nessuno"), to_office=True
-    ),
+    **_recovery("recovery_untold", _("Alla segreteria, quando del cambio non si può avvisare nessuno"), to_office=True),
     "reset_sent": _about(
         "reset_sent", _("All'iscritto, quando parte il link per la password"), email=notices.masked(EMAIL)
     ),
