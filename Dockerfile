@@ -30,6 +30,7 @@ COPY audit audit
 COPY members members
 COPY pec_requests pec_requests
 COPY templates templates
+COPY locale locale
 COPY static static
 # Static files need no server; this key signs nothing that outlives the build.
 RUN SECRET_KEY=only-for-collectstatic python manage.py collectstatic --noinput

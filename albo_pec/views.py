@@ -12,10 +12,11 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from members import throttle
+from members import languages, throttle
 from members.current import record_of
 from pec_requests.views import standing
 
@@ -49,7 +50,7 @@ def accessibility(request: HttpRequest) -> HttpResponse:
 
 # --- Errors -----------------------------------------------------------------------------------------------------------
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    return _standalone("400.html", 400)
+    return _standalone(request, "400.html", 400)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -63,15 +64,17 @@ def too_many_requests(request: HttpRequest) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    return _standalone("500.html", 500)
+    return _standalone(request, "500.html", 500)
 
 
-def _standalone(template: str, status: int) -> HttpResponse:
+def _standalone(request: HttpRequest, template: str, status: int) -> HttpResponse:
     """A page that needs neither request nor database, and plain words where even that fails."""
     from django.template.loader import render_to_string
 
     try:
-        return HttpResponse(render_to_string(template), status=status)
+        # Nobody may have looked yet who reads, and nobody may be asked now.
+        with translation.override(getattr(request, "LANGUAGE_CODE", None) or languages.of_browser(request)):
+            return HttpResponse(render_to_string(template), status=status)
     except Exception:  # the page that tells of an error must not raise another
         logger.exception("error_page_failed")
         return HttpResponse(

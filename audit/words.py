@@ -5,8 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 
 _SENTENCES: dict[str, str | Promise] = {}
+# Details that are words of ours, as a rule, kept in Italian; who reads them has a language of their own.
+_WORDS = ("kind", "reason", "repair", "verdict")
 
 
 def register(sentences: dict[str, str | Promise]) -> None:
@@ -16,7 +19,8 @@ def register(sentences: dict[str, str | Promise]) -> None:
 
 def sentence(action: str, detail: dict[str, Any]) -> str:
     """The words of an action with its details filled in; the bare action where nobody registered words."""
-    return str(_SENTENCES.get(action, action)).format_map(_Blank(detail))
+    words = {name: gettext(detail[name]) for name in _WORDS if detail.get(name)}
+    return str(_SENTENCES.get(action, action)).format_map(_Blank({**detail, **words}))
 
 
 class _Blank(dict[str, Any]):

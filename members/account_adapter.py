@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import log
 from audit.actors import Actor
-from members import access, gateways, passwordless, proof
+from members import access, gateways, languages, passwordless, proof
 from members.current import is_staff, record_of
 from members.identification import identify
 from members.models import Member, User
@@ -68,6 +68,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         else:
             _record("access.login", request, record_of(user))
         request.session[gateways.SESSION_KEY] = evidence
+        languages.bring_along(request, record_of(user))
         response: HttpResponse = super().post_login(request, user, **kwargs)
         return response
 

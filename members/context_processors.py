@@ -19,6 +19,7 @@ class Portal:
     """``{{ portal.ordine }}``, ``{{ portal.member }}`` … in every template rendered with a request."""
 
     site_name = settings.SITE_NAME
+    languages = settings.LANGUAGES
 
     def __init__(self, request: HttpRequest) -> None:
         # An error page may be drawn before anybody was recognised.

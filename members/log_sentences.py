@@ -33,6 +33,7 @@ SENTENCES: dict[str, str | Promise] = {
     "member.updated": _("Scheda modificata: {fields}"),
     "member.reminders_on": _("Promemoria per e-mail riattivati"),
     "member.reminders_off": _("Promemoria per e-mail disattivati"),
+    "member.language": _("Lingua scelta per pagine e messaggi: {language}"),
     "member.email_asked": _("Chiesto il cambio dell'e-mail personale in {email}"),
     "member.email_dropped": _("Ritirato il cambio dell'e-mail personale in {email}"),
     "member.email_confirmed": _("Nuova e-mail personale confermata: {email}"),

@@ -25,7 +25,8 @@ from django.utils.text import Truncator
 from post_office import mail as post_office
 from post_office.models import PRIORITY, STATUS, Email
 
-from members.models import Member, Ordine
+from members import languages
+from members.models import Ordine
 from members.wake import wake
 
 SEND_TASK = "members.tasks.send_mail"
@@ -39,7 +40,8 @@ class Letter:
     """The mail ``templates/mail/<template>.subject.txt``, ``.txt`` and ``.html`` in the name of an Ordine.
 
     ``member`` in the context is whom it is written to, where that is a member. ``unsubscribe`` is for what people may
-    do without: the address that ends mails of this kind, by a POST without signing in (RFC 8058).
+    do without: the address that ends mails of this kind, by a POST without signing in (RFC 8058). ``to_office``: an
+    office reads it, whoever it is about.
     """
 
     template: str
@@ -47,11 +49,12 @@ class Letter:
     ordine: Ordine | None
     context: dict[str, Any]
     unsubscribe: str = ""
+    to_office: bool = False
 
 
-def language_of(member: Member | None) -> str:
-    """The language in which somebody is written to: one for all, as long as records know of no other."""
-    return "it"
+def language_of(letter: Letter) -> str:
+    """The language in which somebody is written to: a member's own, if it was chosen; Italian else."""
+    return languages.ITALIAN if letter.to_office else languages.of_member(letter.context.get("member"))
 
 
 def send(template: str, *, to: str, ordine: Ordine | None, context: dict[str, Any]) -> None:
@@ -71,7 +74,7 @@ def send_all(letters: Iterable[Letter]) -> None:
 
 def compose(letter: Letter) -> Email:
     """A letter as the mail it becomes, in the language of whom it is written to; nothing is saved."""
-    with translation.override(language_of(letter.context.get("member"))):
+    with translation.override(language_of(letter)):
         return _compose(letter)
 
 

@@ -177,6 +177,8 @@ class Member(models.Model):
     mobile_set_at = models.DateTimeField(_("cellulare indicato il"), null=True, blank=True, editable=False)
     own_pec = models.CharField(_("PEC propria"), max_length=254, blank=True)
     wants_reminders = models.BooleanField(_("vuole i promemoria"), default=True, db_default=True, editable=False)
+    # As it was chosen; empty: never.
+    language = models.CharField(_("lingua"), max_length=2, blank=True, default="", db_default="", editable=False)
     address = models.CharField(_("indirizzo"), max_length=200, blank=True)
     postcode = models.CharField(_("CAP"), max_length=10, blank=True)
     town = models.CharField(_("comune"), max_length=100, blank=True)

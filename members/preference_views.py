@@ -1,4 +1,4 @@
-"""The pages where a member says which mails may come. Thin: translate and call."""
+"""Where a member says which mails may come, and in which language all is said. Thin: translate and call."""
 
 from __future__ import annotations
 
@@ -11,10 +11,11 @@ from django.utils.translation import gettext_lazy
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
+from django.views.i18n import set_language
 
 from audit.actors import Actor
-from members import preferences
-from members.current import record_required
+from members import languages, preferences
+from members.current import record_of, record_required
 from members.models import Member
 
 form_view = require_http_methods(["GET", "HEAD", "POST"])
@@ -41,6 +42,16 @@ def choose(request: HttpRequest, member: Member) -> HttpResponse:
 
 def _initial(member: Member) -> dict[str, bool]:
     return {"reminders": member.wants_reminders}
+
+
+@form_view
+@never_cache
+def choose_language(request: HttpRequest) -> HttpResponse:
+    """*Italiano | Deutsch*: in this browser, for whom it knows also in mails. Then back to where one was."""
+    if request.method == "POST" and (record := record_of(request.user)):
+        languages.keep(record, request.POST.get("language", ""), Actor.of(request))
+    response: HttpResponse = set_language(request)
+    return response
 
 
 # A mail program asks without cookies, and knows no token but the one in the address (RFC 8058).

@@ -11,6 +11,7 @@ urlpatterns = [
     path("utente/", RedirectView.as_view(pattern_name="members:record"), name="home"),
     path("utente/scheda-anagrafica/", views.record, name="record"),
     path("utente/scheda-anagrafica/avvisi/", preference_views.choose, name="preferences"),
+    path("lingua/", preference_views.choose_language, name="language"),
     path("avvisi/<str:token>/", preference_views.unsubscribe, name="unsubscribe"),
     path("utente/scheda-anagrafica/email/", views.change_email, name="change_email"),
     path("utente/scheda-anagrafica/email/ritira/", views.drop_email, name="drop_email"),

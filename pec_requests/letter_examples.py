@@ -47,7 +47,7 @@ def _reminder(ordine: Ordine) -> Letter:
     return dataclasses.replace(notices.letter("reminder", EMAIL, _request(ordine)), unsubscribe=stop)
 
 
-def _recovery(template: str, when: str | Promise, **context: object) -> dict[str, Example]:
+def _recovery(template: str, when: str | Promise, *, to_office: bool = False, **context: object) -> dict[str, Example]:
     """About a change of the recovery e-mail, with all that such a mail may show."""
 
     def letter(ordine: Ordine) -> Letter:
@@ -61,7 +61,8 @@ def _recovery(template: str, when: str | Promise, **context: object) -> dict[str
             "page": settings.PORTAL_URL + reverse("admin:pec_requests_pecrequest_changelist"),
             "hours": settings.RECOVERY_LINK_HOURS,
         }
-        return notices.about(template, EMAIL, _request(ordine), **shown | context)
+        about = notices.about(template, EMAIL, _request(ordine), **shown | context)
+        return dataclasses.replace(about, to_office=to_office)
 
     return {template: Example(when, letter)}
 
@@ -108,8 +109,10 @@ EXAMPLES = {
     **_recovery("recovery_changed", _("Ai due indirizzi, quando l'email di recupero è cambiata")),
     **_recovery("recovery_refused", _("Ai due indirizzi, quando il gestore non accetta quello nuovo")),
     **_recovery("recovery_stopped", _("All'iscritto, quando qualcuno dice che non è stato lui"), made=False),
-    **_recovery("recovery_alarm", _("Alla segreteria, quando qualcuno dice che non è stato l'iscritto")),
-    **_recovery("recovery_untold", _("Alla segreteria, quando del cambio non si può avvisare nessuno")),
+    **_recovery(
+        "recovery_alarm", _("Alla segreteria, quando qualcuno dice che non è stato l'iscritto"), to_office=True
+    ),
+    **_recovery("recovery_untold", _("Alla segreteria, quando del cambio non si può avvisare nessuno"), to_office=True),
     "reset_sent": _about(
         "reset_sent", _("All'iscritto, quando parte il link per la password"), email=notices.masked(EMAIL)
     ),

@@ -24,5 +24,5 @@ def why_not_yet(asked: QuerySet[Any]) -> str:
     return _("Per sicurezza si spediscono al più %(most)s link al giorno: riprova dopo le %(time)s del %(day)s.") % {
         "most": PER_DAY,
         "time": date_format(at, "H:i"),
-        "day": date_format(at, "j F"),
+        "day": date_format(at, _("j F")),
     }

@@ -6,6 +6,7 @@ Each address is told of an event once, however many of its roles it has.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from django.conf import settings
 from django.urls import reverse
@@ -28,7 +29,7 @@ def asked(request: PecRequest, change: RecoveryEmailChange, stop_link: str) -> N
 
 def nobody_told(request: PecRequest, change: RecoveryEmailChange) -> None:
     """To the office: there was no address that could have said "it was not me"."""
-    _send("recovery_untold", [request.member.ordine.email], request, new_email=emails.mask(change.new_email))
+    _to_office("recovery_untold", request, new_email=emails.mask(change.new_email))
 
 
 def changed(
@@ -50,7 +51,7 @@ def alarm(request: PecRequest, change: RecoveryEmailChange, *, made: bool) -> No
     """Somebody says that it was not the member: the office is to look, the member to choose another password."""
     shown = {"new_email": emails.mask(change.new_email), "told_email": emails.mask(change.told_email)}
     page = reverse("admin:pec_requests_pecrequest_alarm", args=[request.pk])
-    _send("recovery_alarm", [request.member.ordine.email], request, page=settings.PORTAL_URL + page, **shown)
+    _to_office("recovery_alarm", request, page=settings.PORTAL_URL + page, **shown)
     password = settings.PORTAL_URL + reverse("members:password_forgotten")
     both = [request.member.usable_email, change.new_email]
     _send("recovery_stopped", both, request, made=made, password_link=password, **shown)
@@ -65,6 +66,11 @@ def reset_sent(request: PecRequest) -> None:
 
 def _send(template: str, to: Iterable[str], request: PecRequest, **context: object) -> None:
     mail.send_all(notices.about(template, one, request, **context) for one in _once(to))
+
+
+def _to_office(template: str, request: PecRequest, **context: object) -> None:
+    for one in _once([request.member.ordine.email]):
+        mail.send_all([replace(notices.about(template, one, request, **context), to_office=True)])
 
 
 def _once(addresses: Iterable[str]) -> Iterable[str]:

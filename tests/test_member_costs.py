@@ -63,6 +63,7 @@ QUERIES = {
 NOT_COUNTED = {
     *("account_login", "account_inactive", "account_set_password"),  # for whoever is not signed in, or lead elsewhere
     *("members:drop_email", "pec_requests:drop-recovery", "pec_requests:resend-recovery"),  # buttons
+    "members:language",  # a button
     *("members:identity_start", "members:identity_return"),  # on the way to a gateway and back
     *("healthz", "readyz", "metrics"),
 }

@@ -60,6 +60,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "members:record": OWN_RECORD,
     "members:preferences": OWN_RECORD,
     "members:unsubscribe": (410,) * 6,
+    "members:language": REDIRECT,
     "members:change_email": OWN_RECORD,
     "members:drop_email": (405,) * 6,
     "members:confirm_email": (410,) * 6,

@@ -155,6 +155,7 @@ NO_PAGES = {
     "pec_requests:panel-status": "a part of pec_requests:panel, asked for by it",
     "pec_requests:drop-recovery": "a button of the panel, and no page",
     "pec_requests:resend-recovery": "a button of the panel, and no page",
+    "members:language": "a button on every page, and no page",
     "members:identity_start": "a button of account_login, in the walk with SPID",
     "members:identity_return": "only from the gateway: in the walk with SPID",
     "members:drop_email": "a button of the record, and no page",

@@ -142,6 +142,20 @@ def test_connections_opened_in_advance_hold_nobody_up(demo: Demo) -> None:
         assert demo.http.get(f"{demo.portal}accedi/", timeout=10).ok
 
 
+def test_in_german(person_of: Callable[[str], Person], known: Known) -> None:
+    """Longer words than the Italian ones, on a telephone too; one's choice lasts until the next."""
+    person, panel = person_of("ATTIVO"), reverse("pec_requests:panel", args=known.arguments("pec:ATTIVO"))
+    person.page.goto(panel)
+    button(person.page, "Deutsch").click()
+    heading(person.page, "Verwaltung des PEC-Postfachs")
+    person.look()
+    person.page.get_by_role("link", name="Wiederherstellungs-E-Mail ändern").click()
+    heading(person.page, "Wiederherstellungs-E-Mail ändern")
+    person.look()
+    button(person.page, "Italiano").click()
+    heading(person.page, "Modifica Email di Recupero")
+
+
 def test_too_many_attempts(person_of: Callable[[str], Person]) -> None:
     """A stranger who asks for links again and again is told when to come back."""
     person = person_of(VISITOR)
