@@ -161,7 +161,7 @@ def examine(page: Page, *, mail: bool = False) -> list[str]:
             page.evaluate(_DRAWN)
         facts = page.evaluate(_FACTS)
         told = [f"{rule} {places}" for rule, places in _violations(page, options)] if options else []
-        told += ["its language is not said"] if facts["lang"] != "it" else []
+        told += ["its language is not said"] if facts["lang"] not in ("it", "de") else []
         told += ["no title"] if not facts["title"] else []
         told += [f"{facts['headings']} main headings"] if facts["headings"] != 1 and not mail else []
         told += [f"{facts['mains']} main parts"] if facts["mains"] != 1 and not mail else []
