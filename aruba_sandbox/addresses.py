@@ -1,6 +1,7 @@
 """E-mail addresses: what a casella may be called, what a recovery address may not be, how one is shown masked."""
 
 import re
+from string import ascii_lowercase, digits
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -29,9 +30,10 @@ PEC_LABELS = frozenset(
     {"pec", "arubapec", "cert", "legalmail", "pecmail", "postacert", "postacertificata", "postecert"}
 )
 
-# What recovery addresses often begin and end with, here: a decoy must not stand out.
-_DECOY_INITIALS = "aaaabccddefffgggiillmmmmnpprrrsssstv"
-_DECOY_DOMAINS = ("example.com", "gmail.com", "gmail.com", "hotmail.it", "libero.it", "outlook.it", "yahoo.it")
+# Endings that a masked address keeps: a rare one would tell whose it is. More often those that are met more often.
+_ENDINGS = ("com", "com", "com", "it", "it", "it", "org", "net", "eu")
+_HIDDEN = "***"
+_LETTERS = "aabbccddeeffggiillllmmmmnpprrrsssstv" + ascii_lowercase + digits
 
 _LOCAL_PART = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 
@@ -65,10 +67,14 @@ def masked(address: str) -> str:
     """``mario@example.com`` as ``m*****@e*****.com``: always as many stars, so that lengths stay unknown."""
     local, _, domain = address.partition("@")
     name, _, ending = domain.rpartition(".")
-    return f"{local[:1]}*****@{name[:1]}*****.{ending}"
+    return f"{local[:1]}*****@{name[:1]}*****.{ending if ending in _ENDINGS else _HIDDEN}"
 
 
 def decoy(*guess: str) -> str:
-    """What is shown, masked, to whoever guesses wrong: for the same guess always the same, for another another."""
-    first, second, *_ = salted_hmac("aruba_sandbox.decoy", "\n".join(guess)).digest()
-    return masked(f"{_DECOY_INITIALS[first % len(_DECOY_INITIALS)]}@{_DECOY_DOMAINS[second % len(_DECOY_DOMAINS)]}")
+    """What whoever guesses wrong is shown, as masked as any: for the same guess always the same."""
+    drawn = salted_hmac("aruba_sandbox.decoy", "\n".join(guess)).digest()
+    local, name, ending = (
+        choices[place % len(choices)]
+        for choices, place in zip((_LETTERS, _LETTERS, (*_ENDINGS, _HIDDEN)), drawn, strict=False)
+    )
+    return masked(f"{local}@{name}.{ending}")

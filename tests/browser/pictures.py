@@ -16,8 +16,8 @@ ASKED = bool(os.environ.get("GUIDE_PICTURES"))
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "guida" / "img"
 # By the first word of a picture's name: on a telephone or at a desk, and how much of a long page is shown.
 SIZES: dict[str, tuple[ViewportSize, int]] = {
-    "iscritto": (PHONE, 1100),
-    "gestore": (PHONE, 1100),
+    "iscritto": (PHONE, 1250),
+    "gestore": (PHONE, 1250),
     "segreteria": (DESK, 720),
 }
 _taken: set[str] = set()
@@ -65,23 +65,30 @@ _END = """() => Math.ceil(Math.max(...[...document.querySelectorAll(":is(main, [
     .filter((element) => element.checkVisibility()).map((element) => element.getBoundingClientRect().bottom))) + 24"""
 
 
-def picture(page: Page, name: str) -> None:
-    """From the top of the page to the end of its main part. Who first comes by takes it."""
+def picture(page: Page, name: str, *, end: bool = False) -> None:
+    """From the top of the page to the end of its main part; the ``end`` of a long one. Who first comes by takes it."""
     if not ASKED or name in _taken:
         return
     _taken.add(name)
     before = page.viewport_size
     size, tallest = SIZES[name.partition("-")[0]]
     page.set_viewport_size(size)
+    page.wait_for_load_state()  # a link that has been followed may lead to no more than the beginning of a page
     page.evaluate(_STILL)
     assert "127.0.0.1" not in page.locator("body").inner_text(), f"{name} shows where it was taken"
+    bottom = int(page.evaluate(_END))
     FOLDER.mkdir(parents=True, exist_ok=True)
     page.screenshot(
         path=FOLDER / f"{name}.webp",
         type="webp",
         quality=80,
         full_page=True,
-        clip={"x": 0, "y": 0, "width": size["width"], "height": min(int(page.evaluate(_END)), tallest)},
+        clip={
+            "x": 0,
+            "y": max(bottom - size["height"], 0) if end else 0,
+            "width": size["width"],
+            "height": min(bottom, size["height"] if end else tallest),
+        },
         animations="disabled",
         scale="css",
     )

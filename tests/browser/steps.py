@@ -118,7 +118,7 @@ def accept(page: Page) -> None:
     link(page, "Accetta").click()
     heading(page, "Accetta la casella PEC")
     page.get_by_label("Ho letto le condizioni").check()
-    picture(page, "iscritto-accetta")
+    picture(page, "iscritto-accetta", end=True)
     button(page, "Accetta").click()
     heading(page, "Richieste PEC")
 
