@@ -50,12 +50,16 @@ _NEW_LOOKS = """([seen, options]) => {
 _RUN = "(options) => axe.run(document, options).then((result) => result.violations)"
 _seen: set[str] = set()
 _DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-# Where a layout moved after it was drawn, from the opening of a page on: given to every page before its own scripts.
+# Where a layout moved after the whole page was drawn: given to every page before its own scripts. What Chromium draws of
+# a page that it is still reading goes aside for the rest of it, wherever a busy machine happened to interrupt it.
 SHIFTS = """
     window.shifted = [];
+    let whole = Infinity;
+    document.addEventListener("readystatechange", () =>
+        requestAnimationFrame(() => requestAnimationFrame((next) => { whole = Math.min(whole, next); })));
     new PerformanceObserver((list) => {
-        for (const { value, hadRecentInput, sources } of list.getEntries())
-            if (!hadRecentInput && value > 0.01)
+        for (const { startTime, value, hadRecentInput, sources } of list.getEntries())
+            if (startTime >= whole && !hadRecentInput && value > 0.01)
                 window.shifted.push(sources.map(({ node }) => node?.outerHTML ?? node?.data).join(" ").slice(0, 200));
     }).observe({ type: "layout-shift", buffered: true });
 """
