@@ -22,6 +22,7 @@ FOLDERS = ("albo_pec", "audit", "members", "pec_requests", "templates")
 # What only the office reads, or an administrator. In doubt a file is the member's.
 OFFICE = (
     "templates/admin/*",
+    "templates/mail/log_*",
     "templates/mail/office_*",
     "templates/mail/provider_*",
     "templates/mail/recovery_alarm.*",
@@ -34,7 +35,7 @@ OFFICE = (
     "*/management/*",
     "*/migrations/*",
     "albo_pec/admin_site.py",
-    "audit/models.py",
+    *(f"audit/{name}.py" for name in ("models", "offline", "retention", "verifying")),
     "members/*_files.py",
     "members/filters.py",
     "members/import*.py",

@@ -120,6 +120,7 @@ CELERY_DB_REUSE_MAX = 10_000
 # What takes long, and nobody else should wait for, has its own as well: to read a million lines takes a minute or two.
 CELERY_TASK_ROUTES = {
     "members.tasks.carry_out_imports": {"queue": "files"},
+    "members.tasks.anchor_log": {"queue": "files"},
     "members.tasks.*": {"queue": "mail"},
     "pec_requests.tasks.write_mails": {"queue": "mail"},
     "pec_requests.tasks.remind": {"queue": "mail"},
@@ -175,6 +176,7 @@ CELERY_BEAT_SCHEDULE = {
         "options": SWEEP_OPTIONS,
     },
     "seal-log": {"task": "audit.tasks.seal_log", "schedule": 60.0, "options": {"expires": 60.0}},
+    "anchor-log": {"task": "members.tasks.anchor_log", "schedule": crontab(hour="5", minute="0")},
     "forget-old-links": {"task": "members.tasks.forget_old_links", "schedule": crontab(hour="4", minute="15")},
     "forget-old-imports": {"task": "members.tasks.forget_old_imports", "schedule": crontab(hour="4", minute="30")},
     "reconcile": {
@@ -291,6 +293,10 @@ PASSWORD_LINK_HOURS = env.int("PASSWORD_LINK_HOURS", default=3)
 EMAIL_LINK_HOURS = env.int("EMAIL_LINK_HOURS", default=24)
 RECOVERY_LINK_HOURS = env.int("RECOVERY_LINK_HOURS", default=24)
 RECOVERY_STOP_DAYS = env.int("RECOVERY_STOP_DAYS", default=7)
+
+# --- How long things are kept (docs/trattamenti.md) -------------------------------------------------------------------
+# Of the log, what belongs to no Ordine; each Ordine says it for its own. Never less than six months.
+LOG_MONTHS = env.int("LOG_MONTHS", default=24)
 
 # --- Words ------------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "it"

@@ -4,6 +4,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 SENTENCES: dict[str, str | Promise] = {
+    "audit.exported": _("Registro esportato dal {first} al {last}: {entries} voci"),
+    "audit.retired": _("Registro: tolte {entries} voci più vecchie di {months} mesi"),
     "access.invited": _("Invito al portale spedito a {email}"),
     "access.code_printed": _("Codice di primo accesso stampato"),
     "access.link_sent": _("Link per una nuova password del portale spedito a {email}"),
