@@ -11,6 +11,9 @@ from typing import cast
 
 from django.http import HttpRequest
 
+from audit import log
+from audit.actors import Actor
+from members.current import record_of
 from members.models import User
 
 _KEY = "proved_at"
@@ -25,10 +28,14 @@ def has_just_proved(request: HttpRequest) -> bool:
 
 def by_password(request: HttpRequest, password: str) -> bool:
     """The portal's password, typed again: remembered where it is right."""
-    if not cast(User, request.user).check_password(password):
-        return False
-    remember(request)
-    return True
+    right = cast(User, request.user).check_password(password)
+    record = record_of(request.user)
+    person, ordine = (record.pk, record.ordine.code) if record else (None, "")
+    action = "access.proved" if right else "access.proof_failed"
+    log.record(action, Actor.of(request), record, person=person, ordine=ordine)
+    if right:
+        remember(request)
+    return right
 
 
 def remember(request: HttpRequest) -> None:

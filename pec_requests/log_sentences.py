@@ -51,6 +51,7 @@ SENTENCES: dict[str, str | Promise] = {
     "operation.attention": _("{kind}: da verificare. {error}"),
     "operation.retry": _("{kind}: la segreteria ha chiesto di riprovare"),
     "operation.dropped": _("{kind}: la segreteria ha rinunciato"),
+    "operation.done": _("{kind}: fatto presso il gestore, quando la richiesta era già andata oltre"),
     "operation.closed_there": _("Casella {address} chiusa presso il gestore"),
     "provider.stopped": _("Il gestore rifiuta le credenziali: invii sospesi"),
     "provider.open": _("Il gestore non è raggiungibile: invii sospesi"),
