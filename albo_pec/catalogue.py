@@ -44,7 +44,8 @@ OFFICE = (
     *(
         f"pec_requests/{name}"
         for name in (
-            *("attention.py", "batches.py", "comparing.py", "corrections.py", "leaving.py", "merging.py"),
+            *("attention.py", "batches.py", "comparing.py", "corrections.py", "forgetting.py"),
+            *("leaving.py", "merging.py"),
             *("performing.py", "provider/*", "reconcile.py", "register.py", "settling.py", "transfers.py"),
         )
     ),

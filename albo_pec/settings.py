@@ -8,7 +8,7 @@ import structlog
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
-from albo_pec.log_masks import mask_secrets
+from albo_pec.log_masks import mask_line
 
 # Lets generic classes of Django, such as ModelAdmin[Member], be written at run time too.
 django_stubs_ext.monkeypatch()
@@ -126,6 +126,7 @@ CELERY_TASK_ROUTES = {
     "pec_requests.tasks.remind": {"queue": "mail"},
     "pec_requests.tasks.send_digests": {"queue": "mail"},
     "pec_requests.tasks.carry_out_batches": {"queue": "files"},
+    "pec_requests.tasks.forget_who_left": {"queue": "files"},
 }
 CELERY_TIMEZONE = "Europe/Rome"
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
@@ -178,6 +179,7 @@ CELERY_BEAT_SCHEDULE = {
     "seal-log": {"task": "audit.tasks.seal_log", "schedule": 60.0, "options": {"expires": 60.0}},
     "anchor-log": {"task": "members.tasks.anchor_log", "schedule": crontab(hour="5", minute="0")},
     "forget-old-links": {"task": "members.tasks.forget_old_links", "schedule": crontab(hour="4", minute="15")},
+    "forget-who-left": {"task": "pec_requests.tasks.forget_who_left", "schedule": crontab(hour="4", minute="45")},
     "forget-old-imports": {"task": "members.tasks.forget_old_imports", "schedule": crontab(hour="4", minute="30")},
     "reconcile": {
         "task": "pec_requests.tasks.reconcile_with_provider",
@@ -388,7 +390,9 @@ SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 CSRF_FAILURE_VIEW = "albo_pec.views.csrf_failure"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
-# --- Logs: standard error, structured ---------------------------------------------------------------------------------
+# --- Logs: standard error, structured, without people in them ---------------------------------------------------------
+DEFAULT_EXCEPTION_REPORTER = "albo_pec.error_reports.MaskingReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "albo_pec.error_reports.MaskingFilter"
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOGGING = {
     "version": 1,
@@ -396,13 +400,17 @@ LOGGING = {
     "formatters": {
         "line": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-            if DEBUG
-            else structlog.processors.JSONRenderer(),
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+                if DEBUG
+                else structlog.processors.JSONRenderer(ensure_ascii=False),
+                mask_line,
+            ],
             "foreign_pre_chain": [
                 structlog.stdlib.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso"),
-                mask_secrets,
+                *([] if DEBUG else [structlog.processors.format_exc_info]),
             ],
         }
     },
@@ -418,7 +426,6 @@ structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.filter_by_level,
-        mask_secrets,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),

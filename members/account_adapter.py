@@ -49,10 +49,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
 
     def reauthenticate(self, user: User, password: str) -> bool:
         """The password, typed again on allauth's page."""
-        right: bool = super().reauthenticate(user, password)
-        if right:
-            proof.remember(self.request)
-        return right
+        return proof.by_password(self.request, password)
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
         """allauth's, and SPID or CIE for who has no password."""

@@ -40,6 +40,7 @@ LABELS: dict[str, str | Promise] = {
     "alarm_at": gettext_lazy("segnalato il"),
     "applied_at": gettext_lazy("in vigore dal"),
     "at": gettext_lazy("il"),
+    "batch": gettext_lazy("richiesta in blocco"),
     "attempts": gettext_lazy("tentativi"),
     "confirmed_at": gettext_lazy("confermato il"),
     "created_at": gettext_lazy("creato il"),
@@ -51,9 +52,11 @@ LABELS: dict[str, str | Promise] = {
     "last_used_at": gettext_lazy("usato l'ultima volta"),
     "look_first": gettext_lazy("da controllare prima"),
     "needs_staff": gettext_lazy("da verificare"),
+    "ordine": gettext_lazy("Ordine"),
     "old_email": gettext_lazy("e-mail di prima"),
     "refused_field": gettext_lazy("dato rifiutato dal gestore"),
     "reminded": gettext_lazy("ultimo promemoria"),
+    "request": gettext_lazy("richiesta"),
     "reserved_at": gettext_lazy("riservato il"),
     "told_email": gettext_lazy("indirizzo avvisato"),
     "type": gettext_lazy("tipo"),
@@ -140,7 +143,9 @@ def _referring(model: type[Model]) -> list[tuple[type[Model], str]]:
     return [
         (relation.related_model, relation.field.name)  # type: ignore[misc,union-attr]  # relations have both
         for relation in relations
-        if (relation.one_to_many or relation.one_to_one) and relation.related_model not in _NOT_FOLLOWED
+        if (relation.one_to_many or relation.one_to_one)
+        and relation.related_model not in _NOT_FOLLOWED
+        and not relation.related_model._meta.auto_created  # type: ignore[union-attr]  # groups, which nobody has here
     ]
 
 

@@ -47,6 +47,7 @@ SENTENCES: dict[str, str | Promise] = {
     "member.enrolment_cancelled": _("Cancellazione dall'albo dal {day}: {enrolments}. Motivo: {reason}"),
     "member.handed_over": _("Scheda ceduta da {before} a {after}, con le iscrizioni {enrolments}"),
     "member.received": _("Scheda ricevuta da {before}: ora la tiene {after}; iscrizioni {enrolments}"),
+    "member.forgotten": _("Cancellati, {years} anni dopo l'uscita dall'albo: {fields}; accesso al portale {account}"),
     "member.sheet_printed": _("Scheda aperta per la stampa"),
     "operation.attention": _("{kind}: da verificare. {error}"),
     "operation.retry": _("{kind}: la segreteria ha chiesto di riprovare"),

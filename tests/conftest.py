@@ -22,6 +22,16 @@ def cheap_settings() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def nobody_in_the_logs() -> Iterator[None]:
+    """Whatever any test has the portal write into its log: no line may hold somebody's codice fiscale or e-mail."""
+    from tests.log_watch import Watcher
+
+    with Watcher() as watcher:
+        yield
+    assert not watcher.found, "people in the log:\n" + "\n".join(sorted(watcher.found)[:20])
+
+
 @pytest.fixture(autouse=True)
 def no_old_limits() -> None:
     """No test meets the limits that another has used up. Each worker of xdist has a database of Valkey to itself."""

@@ -226,7 +226,7 @@ ACTS: dict[str, Callable[[World], Act]] = {
         w.federation, data={"code": "nuovo", "name": "Nuovo", "short_name": "Nuovo"}
     ),
     "admin:members_ordine_change": lambda w: Act(w.federation, [w.ordine.pk], {"phone": "071"}),
-    "admin:members_albo_add": lambda w: Act(w.federation, data={"name": "Podologo"}),
+    "admin:members_albo_add": lambda w: Act(w.federation, data={"name": "Albo di prova"}),
     "admin:members_albo_change": lambda w: Act(
         w.federation, [w.member().enrolments.get().albo_id], {"valid_from": "2001-01-01"}
     ),
@@ -328,10 +328,7 @@ def filled(client: Client, url: str, act: Act) -> dict[str, Any]:
     sets = [inline.formset for inline in page.context["inline_admin_formsets"]]
     forms = [page.context["adminform"].form, *(f for s in sets for f in [s.management_form, *s.forms])]
     values = {bound.html_name: bound.value() for form in forms for bound in form}
-    kept = {name: value for name, value in values.items() if value not in (None, False, "")}
-    for s in sets:  # rows that nobody filled in
-        for extra in s.extra_forms:
-            kept = {name: value for name, value in kept.items() if not name.startswith(f"{extra.prefix}-")}
+    kept = {name: value for name, value in values.items() if value is not False and value not in (None, "")}
     return kept | act.data
 
 
