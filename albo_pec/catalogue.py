@@ -37,7 +37,7 @@ OFFICE = (
     "albo_pec/admin_site.py",
     *(f"audit/{name}.py" for name in ("models", "offline", "retention", "verifying")),
     "members/*_files.py",
-    "members/filters.py",
+    "members/*filters.py",
     "members/import*.py",
     "members/lists.py",
     "members/spreadsheets.py",

@@ -1,4 +1,4 @@
-"""Reports of errors, for whoever configures that they are mailed: where it happened, and nothing of whom it happened to."""
+"""Reports of errors, for whoever has them mailed: where it happened, and nothing of whom it happened to."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest
+from django.utils.safestring import SafeString, mark_safe
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 
 from albo_pec.log_masks import masked
@@ -19,7 +20,7 @@ class MaskingFilter(SafeExceptionReporterFilter):
             return {}
         if settings.DEBUG:
             return dict(super().get_post_parameters(request))
-        return {name: self.cleansed_substitute for name in request.POST}
+        return dict.fromkeys(request.POST, self.cleansed_substitute)
 
     def get_traceback_frame_variables(self, request: HttpRequest, tb_frame: Any) -> Any:
         if settings.DEBUG:
@@ -30,8 +31,8 @@ class MaskingFilter(SafeExceptionReporterFilter):
 class MaskingReporter(ExceptionReporter):
     """The words of errors hold what they were about: a row that is there already, an address that is none."""
 
-    def get_traceback_html(self) -> str:
-        return masked(super().get_traceback_html())
+    def get_traceback_html(self) -> SafeString:
+        return mark_safe(masked(super().get_traceback_html()))  # noqa: S308  (it was escaped before, and stays so)
 
-    def get_traceback_text(self) -> str:
-        return masked(super().get_traceback_text())
+    def get_traceback_text(self) -> SafeString:
+        return mark_safe(masked(super().get_traceback_text()))  # noqa: S308  (plain text, in a plain mail)

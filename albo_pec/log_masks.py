@@ -1,4 +1,4 @@
-"""What must not stand in a log line, or an error report: the secret of a link, a whole codice fiscale, whose e-mail it is.
+"""What must not stand in a log line, or an error report: the secret of a link, a whole codice fiscale, an e-mail.
 
 Lines are masked last, when they are text: then nothing that a library says, no argument and no traceback gets past.
 """

@@ -74,4 +74,3 @@ def _entries(mark: Seal, ordine: str | None) -> Iterator[str]:
         rows = rows.filter(ordine=ordine)
     ordered = rows.order_by(Collate("ordine", "C"), "id").values_list(*lines.FIELDS)
     return map(lines.entry, ordered.iterator(chunk_size=2000))
-

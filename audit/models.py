@@ -80,10 +80,10 @@ class LogEntry(models.Model):
 class Seal(models.Model):
     """The hash over one batch of entries and over the seal before it.
 
-    A batch is every entry written by the transactions numbered from ``since`` up to, not including, ``until``. ``parts``
-    says of each Ordine in it (by code; empty for the federation's) how many entries it has and their hash, so that one
-    Ordine's can be shown, or go when their time is over, without the others': ``{code: {"count": n, "hash": "…"}}``.
-    ``digest`` is over all of that, the moment and the digest before: see ``audit.sealing``.
+    A batch is every entry written by the transactions numbered from ``since`` up to, not including, ``until``.
+    ``parts`` says of each Ordine in it (by code; empty for the federation's) how many entries it has and their hash, so
+    that one Ordine's can be shown, or go when their time is over, without the others': ``{code: {"count": n, "hash":
+    "…"}}``. ``digest`` is over all of that, the moment and the digest before: see ``audit.sealing``.
     """
 
     since = models.BigIntegerField()

@@ -40,7 +40,7 @@ def seal() -> int:
         if horizon < since:
             raise NumbersBeganAnew(f"{horizon} < {since}")
         parts = _parts(since, horizon)
-        count = sum(part["count"] for part in parts.values())
+        count: int = sum(part["count"] for part in parts.values())
         if count:
             mark = Seal(since=since, until=horizon, sealed_at=now, parts=parts, count=count)
             mark.digest = digest_of(mark, previous)

@@ -1,8 +1,8 @@
 """Whether the log is still what was written: every seal is made again from the entries, and compared.
 
-Whoever owns the database can make the whole chain anew, whatever it is hashed with: a key that the portal can read, they
-can read, too. So what tells is a digest that has left the house: one is written down every day in the process log and
-mailed to the administrators (``members.anchoring``). ``verify`` is given such digests: the chain must contain them.
+Whoever owns the database can make the whole chain anew, whatever it is hashed with: a key that the portal can read,
+they can read, too. So what tells is a digest that has left the house: one is written down every day in the process log
+and mailed to the administrators (``members.anchoring``). ``verify`` is given such digests: the chain must contain them.
 """
 
 from __future__ import annotations

@@ -123,9 +123,10 @@ class DayFilter(ListFilter):
         return [("oggi", _("Oggi")), ("ieri", _("Ieri")), ("settimana", _("Ultimi 7 giorni"))]
 
     def condition(self) -> Condition | None:
-        if self.value() not in self.DAYS:
+        ago = self.DAYS.get(self.value() or "")
+        if ago is None:
             return None
-        first, last = (timezone.localdate() - timedelta(days=ago) for ago in self.DAYS[self.value()])
+        first, last = (timezone.localdate() - timedelta(days=days) for days in ago)
         return of_day(first, last)
 
 
@@ -177,7 +178,7 @@ def day_of(word: str) -> date | None:
     """A day as somebody types it: 3/2/2026 or 2026-02-03."""
     for form in ("%d/%m/%Y", "%Y-%m-%d"):
         try:
-            return datetime.strptime(word, form).date()  # noqa: DTZ007  (a day has no time zone)
+            return datetime.strptime(word, form).date()
         except ValueError:
             continue
     return None

@@ -121,9 +121,8 @@ def label(column: Field[Any, Any]) -> str:
 
 def _unnamed(column: Field[Any, Any]) -> bool:
     """Nobody has given it a name: Django makes one of the field's own."""
-    return str(column.verbose_name) == column.name.replace("_", " ") or not column.model.__module__.startswith(
-        ("members", "pec_requests")
-    )
+    ours = column.model.__module__.startswith(("members", "pec_requests"))
+    return not ours or not isinstance(column.verbose_name, Promise)
 
 
 def columns_of(model: type[Model]) -> list[Field[Any, Any]]:
@@ -183,7 +182,7 @@ def _value(row: Model, column: Field[Any, Any]) -> Any:
 
 
 def _mails(member: Member) -> Table:
-    """What was sent to the present personal e-mail; where somebody else has it too, it is not to be told apart whose."""
+    """What was sent to the present personal e-mail; where somebody else has it too, nobody can tell whose it is."""
     columns = {"created": capfirst(_("quando")), "subject": _("Oggetto")}
     table = Table("mails", _("Messaggi spediti dal portale"), columns)
     email = member.personal_email

@@ -1,8 +1,8 @@
 """Forgetting who left the albo: so many years later, as each Ordine has decided, nothing is kept that no law asks for.
 
-What goes: how to reach them (e-mail, telephone, residence, own PEC, recovery e-mails), the account with all that hangs on
-it, wishes and links. What stays: who they are and when they were in which albo (the albo is a public register, and the
-records of a public body are discarded only with leave of the Soprintendenza archivistica); which PEC was theirs and
+What goes: how to reach them (e-mail, telephone, residence, own PEC, recovery e-mails), the account with all that hangs
+on it, wishes and links. What stays: who they are and when they were in which albo (the albo is a public register, and
+the records of a public body are discarded only with leave of the Soprintendenza archivistica); which PEC was theirs and
 when, since notices were served there, and no address may ever go to another person; and the log, by its own retention.
 
 Nobody is forgotten as long as a mailbox is live, something is asked of the provider, or the day they left is not known.

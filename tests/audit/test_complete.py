@@ -1,5 +1,5 @@
-"""Nothing happens without an entry: every address by which somebody does something is posted to, and must leave one with
-who it was and where from. A new address is an act, or says here why it is none.
+"""Nothing happens without an entry: every address by which somebody does something is posted to, and must leave one
+with who it was and where from. A new address is an act, or says here why it is none.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import re
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -196,9 +196,7 @@ ACTS: dict[str, Callable[[World], Act]] = {
     "pec_requests:stop-recovery": _stop,
     "pec_requests:reset-password": lambda w: own(w.active()),
     "admin:logout": lambda w: Act(staff(w.ordine)),
-    "admin:members_member_request_pec": lambda w: Act(
-        w.office, data={"ids": [w.member().pk], "domain": w.domain.pk}
-    ),
+    "admin:members_member_request_pec": lambda w: Act(w.office, data={"ids": [w.member().pk], "domain": w.domain.pk}),
     "admin:members_member_invite": lambda w: Act(w.office, [w.member().pk]),
     "admin:members_member_code": lambda w: Act(w.office, [w.member().pk]),
     "admin:members_member_tax_code": lambda w: Act(
@@ -390,7 +388,9 @@ def written_in_code() -> set[str]:
 
 def test_every_action_in_the_code_has_words(db: None) -> None:
     acts = {move.act for move in MOVES}
-    composed = {f"pec.{act}" for act in acts} | {f"pec.{m.act}.decided" for m in MOVES if m.operation and m.act != "create"}
+    composed = {f"pec.{act}" for act in acts} | {
+        f"pec.{m.act}.decided" for m in MOVES if m.operation and m.act != "create"
+    }
     written = written_in_code()
     assert len(written) > 40 and "access.login" in written and "pec.reset.sent" in written
     asked_of_provider = {f"pec.{m.act}.decided" for m in MOVES if str(m.who) == "worker"}

@@ -14,6 +14,7 @@ from audit.actors import Actor
 from audit.models import LogEntry
 from tests.audit.chain import DEMO, seal_all, write
 
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("statement", ["UPDATE audit_logentry SET actor_name = 'altri'", "DELETE FROM audit_logentry"])
 def test_the_database_refuses_to_change_an_entry(statement: str) -> None:
@@ -63,7 +64,15 @@ def test_an_entry_of_a_slow_transaction_is_sealed_later_and_not_lost() -> None:
 @pytest.mark.django_db
 def test_hostile_words_are_kept_as_words_and_stop_nothing() -> None:
     """Nobody's act fails because of what somebody typed, or the provider said."""
-    hostile = ["=cmd|'/c calc'!A1", "<script>alert(1)</script>", "{address.__class__}", "a\0b", "\ud800", "\\u0000", "x" * 9000]
+    hostile = [
+        "=cmd|'/c calc'!A1",
+        "<script>alert(1)</script>",
+        "{address.__class__}",
+        "a\0b",
+        "\ud800",
+        "\\u0000",
+        "x" * 9000,
+    ]
     for said in hostile:
         log.record("prova", Actor(name="=1+1" * 100, ip="192.0.2.1"), said=said, many=[{said: said}])
     kept = [entry.detail["said"] for entry in LogEntry.objects.order_by("id")]
@@ -79,7 +88,7 @@ def test_an_entry_cannot_be_dated_back(column: str) -> None:
     name, _equals, value = column.partition(" = ")
     columns = f"actor_name, action, object_type, ordine, detail, {name}"
     with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"INSERT INTO audit_logentry ({columns}) VALUES ('x', 'x', '', '', '{{}}', {value})")  # noqa: S608  (words of this test)
+        cursor.execute(f"INSERT INTO audit_logentry ({columns}) VALUES ('x', 'x', '', '', '{{}}', {value})")
 
 
 @pytest.mark.django_db

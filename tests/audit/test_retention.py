@@ -12,7 +12,6 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import IntegrityError, connection, transaction
 
-
 from audit import log, offline, retention, sealing, verifying
 from audit.models import LogEntry, Seal
 from tests.audit.chain import DEMO, age, made_anew, owner, seal_all, write
@@ -110,7 +109,7 @@ def test_nothing_goes_before_six_months_whoever_says_so() -> None:
 
 
 def test_retention_beside_a_running_transaction_and_a_second_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not sealed yet is not touched, two who retire at once take nothing twice, no step is bigger than need be."""
+    """What is not sealed is not touched, two who retire at once take nothing twice, no step is bigger than need be."""
     monkeypatch.setattr(retention, "CHUNK", 3)
     old_chain(300)
     written, go_on = threading.Event(), threading.Event()

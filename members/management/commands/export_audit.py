@@ -1,4 +1,4 @@
-"""``manage.py export_audit``: the log of some days as a file that can be checked by itself. Thin: asks, writes, tells."""
+"""``manage.py export_audit``: the log of some days as a file that can be checked by itself."""
 
 from __future__ import annotations
 
