@@ -7,6 +7,8 @@ import socket
 import time
 from collections.abc import Iterator
 from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -358,6 +360,24 @@ def test_a_gateway_that_is_away_or_is_another(client: Client, provider: Provider
     assert refused(client.post(start), Problem.DOWN)
     spid["issuer"] = f"{provider.issuer}/."  # the same machine, that gives itself another name
     assert refused(client.post(start), Problem.NOT_TRUSTED)
+
+
+def test_nobody_is_followed_elsewhere_with_our_secret(client: Client, provider: Provider, settings: Any) -> None:
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(307)
+            self.send_header("Location", f"{provider.issuer}{self.path}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            """Not on the terminal."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        settings.IDENTITY_GATEWAYS["spid"]["issuer"] = f"http://127.0.0.1:{server.server_port}"
+        assert refused(client.post(reverse("members:identity_start", args=["spid"])), Problem.DOWN)
+        server.shutdown()
 
 
 def test_only_the_gateways_own_signature_counts(rf: Any, provider: Provider, settings: Any) -> None:
