@@ -4,21 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import Http404, HttpRequest, HttpResponse
+import structlog
+from allauth.account.adapter import get_adapter
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
+from django_structlog.middlewares import RequestMiddleware
 
 from albo_pec.views import bad_request
 
 
+class RequestLogMiddleware(RequestMiddleware):
+    """django-structlog's, with the caller's address that the throttles and the log of activities know: its own believes
+    whatever ``X-Forwarded-For`` says.
+    """
+
+    @classmethod
+    def bind_ip(cls, request: HttpRequest) -> None:
+        try:
+            ip = get_adapter().get_client_ip(request)
+        except PermissionDenied:  # whatever stands there is no address
+            ip = None
+        structlog.contextvars.bind_contextvars(ip=ip)
+
+
 class PlainAnswersMiddleware:
-    """PostgreSQL keeps no NUL in a text: an address that holds one is nobody's, and would be an error further in."""
+    """PostgreSQL keeps no NUL in a text: an address that holds one is nobody's, and would be an error further in.
+
+    And the portal reads and is written to: what a view of Django's does not know of (TRACE, PUT) it takes for reading.
+    """
+
+    METHODS = ("GET", "HEAD", "POST")
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in self.METHODS:
+            return HttpResponseNotAllowed(self.METHODS)
         if "%00" in request.META.get("QUERY_STRING", "") or "\x00" in request.path_info:
             return bad_request(request)
         return self.get_response(request)

@@ -98,7 +98,7 @@ def _standalone(request: HttpRequest, template: str, status: int) -> HttpRespons
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """This process answers."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @never_cache

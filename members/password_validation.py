@@ -1,4 +1,4 @@
-"""Django's rules for passwords: in words that its Italian catalogue lacks, and against what people do to get past them."""
+"""Django's rules for passwords: in words that its Italian catalogue lacks, and against how people get past them."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_accepted(password: str) -> None:
 
 def test_every_common_password_that_is_long_enough_and_each_word_of_ours_is_refused() -> None:
     source = Path(django_rules.__file__).with_name("common-passwords.txt.gz")
-    common = [line.strip() for line in gzip.open(source, "rt", encoding="utf-8")]
+    common = gzip.decompress(source.read_bytes()).decode().split()
     bare = [word for word in common if len(word) >= 10]
     dressed = [f"{word.capitalize()}{'2026!!!'}" for word in common[:5000] if word.isalpha()]
     ours = [f"{word.capitalize()}-{word}-01" for word in OUR_WORDS]
