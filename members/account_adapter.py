@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import log
 from audit.actors import Actor
-from members import access, gateways, languages, passwordless, proof
+from members import access, gateways, languages, passwordless, proof, sealed_secrets
 from members.current import is_staff, record_of
 from members.identification import identify
 from members.models import Member, User
@@ -105,6 +105,13 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth i
         """Without asking the database for kinds that nobody can have here: one page asks for each of them, twice."""
         possible = types and [kind for kind in types if kind in settings.MFA_SUPPORTED_TYPES]
         return possible != [] and bool(super().is_mfa_enabled(user, types=possible))
+
+    def encrypt(self, text: str) -> str:
+        """The seeds of codes, which allauth would keep as they are."""
+        return sealed_secrets.seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return sealed_secrets.unseal(encrypted_text)
 
 
 def _record(action: str, request: HttpRequest, member: Member | None, **detail: str) -> None:
