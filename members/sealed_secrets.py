@@ -25,7 +25,7 @@ def seal(text: str) -> str:
 
 
 def unseal(kept: str) -> str:
-    """What was sealed; what is from before there were seals comes back as it is. ``InvalidTag``: no key of ours fits."""
+    """What was sealed; what is older than seals comes back as it is. ``InvalidTag``: no key of ours fits."""
     if not kept.startswith(_MARK):
         return kept
     sealed = base64.urlsafe_b64decode(kept.removeprefix(_MARK))
