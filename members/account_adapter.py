@@ -14,10 +14,11 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import log
 from audit.actors import Actor
-from members import access, gateways, languages, passwordless, proof, sealed_secrets
+from members import access, gateways, languages, passwordless, proof
 from members.current import is_staff, record_of
 from members.identification import identify
 from members.models import Member, User
+from members.sealed_secrets import seal, unseal
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
@@ -108,10 +109,10 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth i
 
     def encrypt(self, text: str) -> str:
         """The seeds of codes, which allauth would keep as they are."""
-        return sealed_secrets.seal(text)
+        return seal(text)
 
     def decrypt(self, encrypted_text: str) -> str:
-        return sealed_secrets.unseal(encrypted_text)
+        return unseal(encrypted_text)
 
 
 def _record(action: str, request: HttpRequest, member: Member | None, **detail: str) -> None:
