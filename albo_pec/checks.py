@@ -95,4 +95,10 @@ def _rules() -> list[tuple[str, bool, str, str]]:
             "Nobody is named who can be told of a hole in the portal (SECURITY_CONTACT).",
             "Set SECURITY_CONTACT to an e-mail address, or to the https address of a page.",
         ),
+        (
+            "E021",
+            not settings.ARUBA_BASE_URL.startswith("https://"),
+            "ARUBA_BASE_URL is not https: the partner's password would travel in the clear.",
+            "Set ARUBA_BASE_URL to the https address of the provider.",
+        ),
     ]

@@ -17,6 +17,7 @@ def production(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.PORTAL_URL = "https://albo.example"
     settings.ALLOWED_HOSTS = ["albo.example"]
     settings.SECURITY_CONTACT = "sicurezza@albo.example"
+    settings.ARUBA_BASE_URL = "https://gestore.example"
     monkeypatch.delenv("SANDBOX_CONTROLS", raising=False)
 
 
@@ -37,6 +38,7 @@ def test_a_sound_installation_passes() -> None:
         ("PORTAL_URL", "http://albo.example", "E005"),
         ("ALLOWED_HOSTS", ["*"], "E006"),
         ("SECURITY_CONTACT", "", "E020"),
+        ("ARUBA_BASE_URL", "http://gestore.example", "E021"),
     ],
 )
 def test_each_setting_of_a_development_machine_is_refused(settings: Any, name: str, value: object, code: str) -> None:
