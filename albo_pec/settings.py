@@ -39,7 +39,6 @@ INSTALLED_APPS = [
     "pec_requests",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
@@ -389,6 +388,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.int("TRUSTE
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
 SESSION_COOKIE_AGE = env.int("SESSION_HOURS", default=8) * 3600
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_ENGINE = "members.session_store"
 CSRF_FAILURE_VIEW = "albo_pec.views.csrf_failure"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
