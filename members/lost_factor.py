@@ -1,4 +1,4 @@
-"""Taking away a second factor that its owner has lost, once somebody has made sure who they are (docs/produzione.md)."""
+"""Taking away a second factor that its owner has lost, once it is sure who they are (docs/produzione.md)."""
 
 from __future__ import annotations
 
