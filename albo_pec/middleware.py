@@ -4,30 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import structlog
-from allauth.account.adapter import get_adapter
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
-from django_structlog.middlewares import RequestMiddleware
 
 from albo_pec.views import bad_request
-
-
-class RequestLogMiddleware(RequestMiddleware):
-    """django-structlog's, with the caller's address that the throttles and the log of activities know: its own believes
-    whatever ``X-Forwarded-For`` says.
-    """
-
-    @classmethod
-    def bind_ip(cls, request: HttpRequest) -> None:
-        try:
-            ip = get_adapter().get_client_ip(request)
-        except PermissionDenied:  # whatever stands there is no address
-            ip = None
-        structlog.contextvars.bind_contextvars(ip=ip)
 
 
 class PlainAnswersMiddleware:

@@ -67,7 +67,7 @@ MIDDLEWARE = [
     "members.middleware.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "albo_pec.middleware.RequestLogMiddleware",
+    "albo_pec.request_log.RequestLogMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "members.middleware.OrdineScopeMiddleware",

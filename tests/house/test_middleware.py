@@ -15,7 +15,7 @@ from django.conf import settings as django_settings
 from django.test import Client, RequestFactory
 from django.urls import reverse
 
-from albo_pec.middleware import RequestLogMiddleware
+from albo_pec.request_log import RequestLogMiddleware
 from tests.factories import OrdineFactory, staff
 
 pytestmark = pytest.mark.django_db
