@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from django.contrib.auth import password_validation
@@ -15,7 +14,6 @@ OUR_WORDS = (
     *("casella", "posta", "aruba", "tsrm", "pstrp", "albo", "spid", "pec", "cie"),
 )
 _LEAST = 4  # letters that are left without them
-_BEFORE, _AFTER = re.compile(r"^[\W\d_]+"), re.compile(r"[\W\d_]+$")
 _DISGUISES = str.maketrans("@4830!15$7", "aabeoiisst")
 
 
@@ -40,9 +38,17 @@ class CommonPasswordValidator(password_validation.CommonPasswordValidator):
 
 def _undressed(password: str) -> set[str]:
     """What is left of a password without the digits and signs at its ends; they may stand for letters anywhere."""
-    begun = _AFTER.sub("", password.lower())
-    core = _BEFORE.sub("", begun)
-    return {core, core.translate(_DISGUISES), _BEFORE.sub("", begun.translate(_DISGUISES))} - {""}
+    begun = _to_its_last_letter(password.lower())
+    core = _from_its_first_letter(begun)
+    return {core, core.translate(_DISGUISES), _from_its_first_letter(begun.translate(_DISGUISES))} - {""}
+
+
+def _from_its_first_letter(text: str) -> str:
+    return text[next((place for place, sign in enumerate(text) if sign.isalpha()), len(text)) :]
+
+
+def _to_its_last_letter(text: str) -> str:
+    return _from_its_first_letter(text[::-1])[::-1]
 
 
 def _is_ours(word: str) -> bool:
