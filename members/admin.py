@@ -20,14 +20,16 @@ from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from members import access, contacts, exporting, history, letter_admin
+from members import access, contacts, exporting, history, letter_admin, proof
 from members.current import require_permission, staff_ordini
+from members.entry_models import Tally
 from members.exports import PAGE
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
 from members.import_admin import ImportRunAdmin
 from members.keyset import Condition, Source
 from members.lists import ListAdmin, member_word
+from members.lock_admin import LockAdmin
 from members.models import Albo, Enrolment, ImportRun, Member, Ordine, StaffRole, User
 from members.table_files import Row
 
@@ -183,6 +185,7 @@ class MemberAdmin(ListAdmin):
         """Confirm, then show once, ready to print, the code for who has no e-mail."""
         member = self.own_member(request, member_id)
         require_permission(request, "members.change_member", member)
+        proof.require_for(request, "members.print_code")
         if request.method == "POST":
             try:
                 code = access.print_code(member, Actor.of(request))
@@ -275,6 +278,7 @@ class FederationAdmin(admin.ModelAdmin[Any]):
 
 
 admin.site.register(ImportRun, ImportRunAdmin)
+admin.site.register(Tally, LockAdmin)
 
 
 @admin.register(Ordine)

@@ -36,6 +36,7 @@ QUERIES = {
     "account_reauthenticate": 6,
     "account_change_password": 2,
     "mfa_index": 4,
+    "sessions": 3,
     "members:home": 2,
     "members:record": 4,
     "members:change_email": 2,
