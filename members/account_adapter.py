@@ -82,9 +82,11 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         return not proof.has_just_proved(self.request)
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
-        """allauth's, and SPID or CIE for who has no password."""
-        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        return [*methods, *passwordless.way(user)]
+        """allauth's, and SPID or CIE for who has no password. A page asks twice, each time with a query for each."""
+        if not hasattr(self.request, "_ways_to_prove"):
+            self.request._ways_to_prove = [*super().get_reauthentication_methods(user), *passwordless.way(user)]
+        ways: list[dict[str, Any]] = self.request._ways_to_prove
+        return ways
 
     # What is written down
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:

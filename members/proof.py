@@ -11,8 +11,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import cast
 
-from allauth.core.exceptions import ReauthenticationRequired
+from allauth.core.exceptions import ImmediateHttpResponse
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.http import urlencode
 
 from members.models import User
 from members.session_store import entered_at
@@ -20,6 +23,9 @@ from members.session_store import entered_at
 _KEY = "proved_at"
 # Time to read what the form answers, and to send it again.
 SECONDS = 300
+# Pages of the office that were opened with a proof, and how long their forms may be filled in.
+_OPENED_KEY = "proved_pages"
+_FORM_SECONDS = 900
 
 # What staff must prove who they are for, by the permission that it takes: ``require_permission`` asks, or
 # ``proof_first`` before a whole page. Whoever has come in within ``SECONDS`` has proved it.
@@ -51,9 +57,20 @@ def has_just_come_in_or_proved(request: HttpRequest) -> bool:
 
 
 def require(request: HttpRequest) -> None:
-    """Off to prove it, unless that has just been done; then back here, with what was being sent."""
-    if not has_just_come_in_or_proved(request):
-        raise ReauthenticationRequired
+    """Off to prove it, unless that has just been done; then back here.
+
+    Who has opened a page in time has some more to fill in its form, and loses nothing of it. (allauth would keep the
+    form, and go on with it by itself: outside the scope of the office, where there is nobody to act on.)
+    """
+    now, path = time.time(), request.path
+    opened: dict[str, float] = request.session.get(_OPENED_KEY, {})
+    if has_just_come_in_or_proved(request):
+        if request.method == "GET":
+            still = {page: at for page, at in opened.items() if now - at < _FORM_SECONDS}
+            request.session[_OPENED_KEY] = {**still, path: now}
+    elif request.method != "POST" or now - opened.get(path, 0) >= _FORM_SECONDS:
+        back = urlencode({"next": request.get_full_path()})
+        raise ImmediateHttpResponse(redirect(f"{reverse('account_reauthenticate')}?{back}"))
 
 
 def require_for(request: HttpRequest, permission: str) -> None:

@@ -224,7 +224,6 @@ KEPT = (
     RecoveryEmailChange,
     StaffRole,
     Ordine,
-    Tally,
 )
 STATE = "SELECT " + ", ".join(
     f"(SELECT string_agg(t::text, ' ' ORDER BY t.id) FROM {model._meta.db_table} t)" for model in KEPT
