@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import ForeignKey, Model, Prefetch, QuerySet
 from django.forms import ModelChoiceField
@@ -20,7 +21,7 @@ from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from members import access, contacts, exporting, history, letter_admin, proof
+from members import access, contacts, exporting, history, letter_admin, proof, throttle
 from members.current import require_permission, staff_ordini
 from members.entry_models import Tally
 from members.exports import PAGE
@@ -150,6 +151,18 @@ class MemberAdmin(ListAdmin):
             action = "member.updated" if change else "member.created"
             actor = Actor.of(request)
             log.record(action, actor, member, person=member.pk, ordine=member.ordine.code, fields=", ".join(fields))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not throttle.may_look_for(request, request.GET.get(SEARCH_VAR, "")):
+            return throttle.refusal(request, throttle.OFFICE_SEARCH.per_person.seconds)
+        return super().changelist_view(request, extra_context)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not throttle.may_look_for(request, request.POST.get("tax_code", "")):
+            return throttle.refusal(request, throttle.OFFICE_SEARCH.per_person.seconds)
+        return super().add_view(request, form_url, extra_context)
 
     def get_urls(self) -> list[URLPattern]:
         own = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.webauthn.forms import AddWebAuthnForm, AuthenticateWebAuthnForm, ReauthenticateWebAuthnForm
 from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -24,6 +26,7 @@ from members.second_factor import Kind
 from members.throttle import PROOF, SECOND_FACTOR, Attempt, Rule
 
 logger = logging.getLogger(__name__)
+_KEY_LENGTH = 20_000  # an answer has one or two thousand characters
 
 
 class _Code:
@@ -119,9 +122,17 @@ class AddKeyForm(AddWebAuthnForm):  # type: ignore[misc]  # allauth is not typed
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         name = self.fields["name"]
-        name.label, name.max_length = _("Nome della chiave"), 60
+        name.label = _("Nome della chiave")
+        name.validators.append(MaxLengthValidator(60))
         name.help_text = _("Per riconoscerla, se ne hai più di una: ad esempio «chiave di casa».")
         name.widget.attrs["maxlength"] = "60"
+
+    def clean_credential(self) -> Any:
+        """It is kept as it came, where PostgreSQL keeps no NUL, and nothing without end."""
+        credential, kept = self.cleaned_data["credential"], json.dumps(self.cleaned_data["credential"])
+        if "\\u0000" in kept or len(kept) > _KEY_LENGTH:
+            raise get_adapter().validation_error("incorrect_key")
+        return credential
 
     def clean(self) -> dict[str, Any]:
         with _whatever_came():
@@ -134,8 +145,6 @@ def _whatever_came() -> Iterator[None]:
     """What is sent as a key's answer may be anything, and fido2 raises whatever it stumbles over: it is wrong."""
     try:
         yield
-    except ValidationError:
-        raise
     except Exception as error:
         logger.info("key_refused: %s", type(error).__name__)
         raise get_adapter().validation_error("incorrect_key") from error

@@ -22,7 +22,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from members import devices
+from members import devices, tax_codes
 from members.entry_models import Tally
 from members.models import User
 
@@ -69,6 +69,8 @@ PASSWORD_LINK = Rule("password-link", per_caller=Limit(20, 3600), per_person=Lim
 # The password typed once more before a delicate act, and links asked for; how many mails a day, the database counts.
 PROOF = Rule("proof", per_caller=Limit(60, 3600), per_person=Limit(10, 300))
 MAILBOX_LINK = Rule("mailbox-link", per_caller=Limit(60, 3600), per_person=Limit(20, 900))
+# Whole codici fiscali that somebody in an office looks for: whether another Ordine has a person is told to who asks.
+OFFICE_SEARCH = Rule("office-search", per_caller=Limit(600, 3600), per_person=Limit(120, 3600))
 # Off to SPID or CIE, and back with something that is no answer to it.
 IDENTITY = Limit(30, 60)
 WRONG_RETURN = Limit(30, 3600)
@@ -121,6 +123,12 @@ def allow(request: HttpRequest, rule: Rule, person: str, user: User | None = Non
 def allow_caller(request: HttpRequest, name: str, limit: Limit) -> bool:
     """Count one attempt that concerns nobody yet."""
     return _count(name, Kind.CALLER, _caller(request), limit, None)
+
+
+def may_look_for(request: HttpRequest, typed: str) -> bool:
+    """Whether whoever works in an office may look for one more person; what is no codice fiscale does not count."""
+    code = tax_codes.normalise(typed)
+    return not tax_codes.is_valid(code) or allow(request, OFFICE_SEARCH, str(request.user.pk))
 
 
 def may_open_links(request: HttpRequest) -> bool:

@@ -238,3 +238,28 @@ def test_of_many_guesses_at_the_same_time_no_more_than_the_limit_count() -> None
     for thread in threads:
         thread.join()
     assert sorted(answers) == [False] * FREE + [True] * (20 - FREE)
+
+
+@pytest.mark.django_db
+def test_the_office_does_not_try_codici_fiscali_one_by_one(client: Client) -> None:
+    """By searching or by adding, which tells who is another Ordine's: both are counted together, for who does it."""
+    ours, theirs = MemberFactory(), MemberFactory()
+    user = staff(ours.ordine)
+    client.force_login(user)
+    times = throttle.OFFICE_SEARCH.per_person.times
+    Tally.objects.create(
+        rule="office-search",
+        kind="name",
+        who=throttle._digest(str(user.pk)),
+        count=times - 2,
+        forget_at=timezone.now() + timedelta(hours=1),
+    )
+    members, add = reverse("admin:members_member_changelist"), reverse("admin:members_member_add")
+    assert client.get(members, {"q": ours.tax_code}).status_code == 200
+    assert client.post(add, {"tax_code": theirs.tax_code}).status_code == 200
+    assert client.get(members, {"q": ours.tax_code}).status_code == 429
+    assert client.post(add, {"tax_code": theirs.tax_code}).status_code == 429
+    assert client.get(members, {"q": "rossi"}).status_code == 200
+    colleague = Client()
+    colleague.force_login(staff(ours.ordine))
+    assert colleague.get(members, {"q": ours.tax_code}).status_code == 200
