@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.db.models import Max, Model, Q, QuerySet
@@ -34,7 +34,7 @@ _WHERE = {
 class LockAdmin(admin.ModelAdmin[Tally]):
     list_display: Any = ("person", "where", "count", "last_at", "blocked_until", "lift_link")
     list_display_links = None
-    fields: Any = ("person", "where", "count", "last_at", "blocked_until")
+    fields: ClassVar[Any] = ("person", "where", "count", "last_at", "blocked_until")
     ordering = ("-blocked_until",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Tally]:
