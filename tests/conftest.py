@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.utils import timezone
 
+from albo_pec.embedded.locks import FileLock
+
 if TYPE_CHECKING:
+    from pytest_django import DjangoDbBlocker
+
     from tests.sandbox_process import SandboxProcess
+
+MIGRATED = "migrated"
+MIGRATION_SECONDS = 240.0
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -21,6 +28,43 @@ def cheap_settings() -> Iterator[None]:
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with override_settings(PASSWORD_HASHERS=hashers, WHITENOISE_AUTOREFRESH=True):
         yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_id: str,
+) -> None:
+    """The migrations run once: the database of each worker of xdist is a copy of what the first has migrated."""
+    from django.db import connection
+
+    if worker_id == "master":
+        return
+    asked = connection.settings_dict["TEST"]
+    shared = tmp_path_factory.getbasetemp().parent
+    lock, done = FileLock(shared / "migrating.lock"), shared / "migrated"
+    assert lock.acquire(seconds=MIGRATION_SECONDS)
+    try:
+        if not done.exists():
+            with django_db_blocker.unblock():
+                migrate(asked | {"NAME": MIGRATED})
+            done.touch()
+    finally:
+        lock.release()
+    asked["TEMPLATE"] = MIGRATED
+
+
+def migrate(asked: dict[str, Any]) -> None:
+    """A test database like any other, which nobody stays connected to."""
+    from django.db import connection
+
+    before = connection.settings_dict
+    connection.settings_dict = before | {"TEST": asked}
+    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    connection.close()
+    connection.settings_dict = before
 
 
 @pytest.fixture(autouse=True)
