@@ -24,6 +24,8 @@ SECRET_KEY = env("SECRET_KEY", default=INSECURE_SECRET_KEY)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 PORTAL_URL = env("PORTAL_URL", default=f"http://127.0.0.1:{env('PORT', default='8000')}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+# Whom to tell of a hole: an e-mail address, or a page.
+SECURITY_CONTACT = env("SECURITY_CONTACT", default="")
 ROOT_URLCONF = "albo_pec.urls"
 WSGI_APPLICATION = "albo_pec.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -66,7 +68,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "members.session_middleware.IdleSessionsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "albo_pec.request_log.RequestLogMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "members.middleware.OrdineScopeMiddleware",
@@ -98,7 +100,11 @@ CACHES = {
     "default": {
         "BACKEND": "albo_pec.cache.ForgivingRedisCache",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        "OPTIONS": {
+            "serializer": "albo_pec.cache.JsonSerializer",
+            "socket_timeout": 0.5,
+            "socket_connect_timeout": 0.5,
+        },
     }
 }
 
@@ -267,8 +273,11 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "NumericPasswordValidator")
-] + [{"NAME": "members.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}}]
+    for name in ("UserAttributeSimilarityValidator", "NumericPasswordValidator")
+] + [
+    {"NAME": "members.password_validation.CommonPasswordValidator"},
+    {"NAME": "members.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
@@ -356,6 +365,7 @@ IDENTITY_ACR_VALUES = env.list(
 IDENTITY_TAX_CODE_CLAIMS = env.list(
     "OIDC_TAX_CODE_CLAIMS", default=["https://attributes.eid.gov.it/fiscal_number", "fiscal_number"]
 )
+SOCIALACCOUNT_ADAPTER = "members.digital_identity.SocialAccountAdapter"
 SOCIALACCOUNT_REQUESTS_TIMEOUT = (3.05, 5.0)  # to connect, and between bytes
 
 # --- Browser-side protection ------------------------------------------------------------------------------------------

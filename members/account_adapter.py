@@ -20,6 +20,7 @@ from members import access, devices, gateways, languages, passwordless, proof, s
 from members.current import is_staff, record_of
 from members.identification import identify
 from members.models import Member, User
+from members.sealed_secrets import seal, unseal
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
@@ -156,6 +157,13 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth i
         """Without asking the database for kinds that nobody can have here: one page asks for each of them, twice."""
         possible = types and [kind for kind in types if kind in settings.MFA_SUPPORTED_TYPES]
         return possible != [] and bool(super().is_mfa_enabled(user, types=possible))
+
+    def encrypt(self, text: str) -> str:
+        """The seeds of codes, which allauth would keep as they are."""
+        return seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return unseal(encrypted_text)
 
     def get_totp_label(self, user: User) -> str:
         """What the app shows: a member's user name says nothing to anybody."""

@@ -9,6 +9,7 @@ SENTENCES: dict[str, str | Promise] = {
     "access.link_sent": _("Link per una nuova password del portale spedito a {email}"),
     "access.password_set": _("Nuova password del portale impostata"),
     "access.password_voided": _("Password del portale annullata: ne serve una nuova"),
+    "access.second_factor_removed": _("Secondo fattore di {user} tolto perché perso: {reason}"),
     "access.login": _("Accesso al portale"),
     "access.login_failed": _("Tentativo di accesso non riuscito"),
     "access.logout": _("Uscita dal portale"),

@@ -99,7 +99,8 @@ def by_password(request: HttpRequest, password: str) -> bool:
 
 
 def remember(request: HttpRequest) -> None:
-    """It has been proved now."""
+    """It has been proved now; from here on under another key, of which whoever had the last one has nothing."""
+    request.session.cycle_key()
     request.session[_KEY] = time.time()
 
 

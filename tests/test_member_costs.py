@@ -67,7 +67,7 @@ NOT_COUNTED = {
     *("members:drop_email", "pec_requests:drop-recovery", "pec_requests:resend-recovery"),  # buttons
     "members:language",  # a button
     *("members:identity_start", "members:identity_return"),  # on the way to a gateway and back
-    *("healthz", "readyz", "metrics"),
+    *("healthz", "readyz", "metrics", "security_txt"),
 }
 SECRET = {
     *("members:invitation", "members:password_link", "members:confirm_email", "members:unsubscribe"),

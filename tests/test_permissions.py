@@ -56,6 +56,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "help": ALL,
     "privacy": ALL,
     "accessibility": ALL,
+    "security_txt": (404,) * 6,  # nobody is named
     "healthz": ALL,
     "readyz": ALL,
     "metrics": ALL,

@@ -146,6 +146,7 @@ NO_PAGES = {
     "members:new_password": "members:invitation leads there",
     "members:password_link": "the pages of members:invitation",
     "admin:password_change": "leads to account_change_password",
+    "security_txt": "for machines; people read it in help",
     "healthz": "for machines",
     "readyz": "for machines",
     "metrics": "for machines",
