@@ -5,6 +5,7 @@
 #   make guida   the pictures of docs/guida again, after a page has changed
 #   make faults  every operation under every fault, at every point of its way: nothing lost, nothing twice
 #   make bench   what it costs and how fast it is, as ratios within one run; ARGS="idle" runs one measure
+#   make secrets the files that docker-compose.yml takes its secrets from
 #   make lint    what a commit must satisfy
 
 .DEFAULT_GOAL := help
@@ -17,7 +18,7 @@ INSTALL := $(PY) -m pip install -qq --disable-pip-version-check --no-warn-script
 COMPILE := $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help demo test guida faults bench lint audit requirements
+.PHONY: help demo test guida faults bench secrets lint audit requirements
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -52,6 +53,10 @@ faults: .venv/.dev
 bench: export VAR := var/bench
 bench: .venv/.dev
 	@exec $(PY) -m bench $(ARGS)
+
+# No environment of ours: where the portal runs in containers there is none.
+secrets:
+	@$(firstword $(PYTHON) python3) -m albo_pec.new_secrets secrets
 
 lint: export VAR := var/test
 lint: export EMBEDDED_FSYNC := 0

@@ -41,7 +41,7 @@ def proof_first(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 def way(user: User) -> list[dict[str, str]]:
     """The page for it, in allauth's list of ways to confirm that one is oneself."""
-    if user.has_usable_password() or not gateways.configured():
-        return []
+    if not user.is_authenticated or user.has_usable_password() or not gateways.configured():
+        return []  # allauth asks for a visitor, too, and then leads to the login
     url = reverse("account_reauthenticate")
     return [{"id": "identity", "description": _("Con SPID o CIE"), "url": url}]
