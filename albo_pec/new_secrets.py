@@ -1,7 +1,7 @@
 """``make secrets``: the files that docker-compose.yml takes its secrets from; what is there stays as it is.
 
-What can be drawn is drawn; what somebody else gives (the provider, the mail server, the gateways) is an empty file to be
-filled. The standard library only: where the portal runs in containers there is no virtual environment.
+What can be drawn is drawn; what somebody else gives (the provider, the mail server, the gateways) is an empty file to
+be filled. The standard library only: where the portal runs in containers there is no virtual environment.
 """
 
 import os

@@ -1,7 +1,8 @@
 """Secrets from files: for each variable that holds one, its name with ``_FILE`` may give the file it stands in.
 
-A file is for whoever runs the portal alone, and does not go on to every child process, error report and `docker inspect`
-as the environment does. The standard library only: the embedded servers ask here before Django is there.
+A file is for whoever runs the portal alone, and does not go on to every child process, error report and
+``docker inspect`` as the environment does. The standard library only: the embedded servers ask here before Django is
+there.
 """
 
 import os

@@ -360,7 +360,7 @@ SOCIALACCOUNT_REQUESTS_TIMEOUT = (3.05, 5.0)  # to connect, and between bytes
 # HTTPS is asked for wherever the portal's own address has it.
 HTTPS = PORTAL_URL.startswith("https://")
 # Nothing but what is named. No `require-trusted-types-for`: htmx puts what it fetches into the page as text. No address
-# for reports either: anybody could write to it, and the tests open every page in a browser that tells of each violation.
+# for reports: anybody could write to it, and the tests open every page in a browser that tells of each violation.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -372,7 +372,6 @@ CONTENT_SECURITY_POLICY = {
         "font-src": [SELF, "data:"],  # the framework's style sheet embeds an icon font
         "connect-src": [SELF],
         "object-src": [NONE],
-        "frame-src": [NONE],
         "worker-src": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
@@ -380,13 +379,12 @@ CONTENT_SECURITY_POLICY = {
         **({"upgrade-insecure-requests": True} if HTTPS else {}),
     }
 }
-# Nobody may do anything of what browsers ask about, and we only use security keys.
+# Nothing of what Chromium knows to ask about (of what it does not it complains), but for security keys.
 _FEATURES = """
-    accelerometer autoplay bluetooth browsing-topics camera clipboard-read clipboard-write compute-pressure
-    cross-origin-isolated display-capture encrypted-media fullscreen gamepad geolocation gyroscope hid
-    identity-credentials-get idle-detection keyboard-map local-fonts magnetometer microphone midi otp-credentials payment
-    picture-in-picture screen-wake-lock serial storage-access sync-xhr usb web-share window-management
-    xr-spatial-tracking
+    accelerometer autoplay browsing-topics camera clipboard-read clipboard-write compute-pressure cross-origin-isolated
+    display-capture encrypted-media fullscreen gamepad geolocation gyroscope hid identity-credentials-get idle-detection
+    keyboard-map local-fonts magnetometer microphone midi otp-credentials payment picture-in-picture screen-wake-lock
+    serial storage-access sync-xhr usb window-management xr-spatial-tracking
 """
 PERMISSIONS_POLICY: dict[str, str | list[str]] = {
     **{name: [] for name in _FEATURES.split()},

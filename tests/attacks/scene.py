@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.test import Client
 from django.urls import NoReverseMatch, URLPattern, URLResolver, get_resolver, reverse
 from django_scopes import scopes_disabled
 
+from albo_pec.database_rights import READ_ONLY
 from audit.models import LogEntry
 from members import access, contacts
 from members.models import ImportRun, Member, Ordine, StaffRole, User
@@ -26,8 +28,8 @@ from tests.pec_requests.test_lifecycle import activate, ready
 from tests.pec_requests.test_recovery import ask
 
 OURS = ("audit", "members", "pec_requests")
-# What a request leaves behind that nobody asked it to keep, and rows that belong to no person.
-NO_MATTER = {"django_session", "django_migrations", "members_term"}
+# What follows from other rows or from merely coming by, and what nobody writes.
+NO_MATTER = {"django_session", "members_term", "members_albo", *READ_ONLY}
 
 
 @dataclass
@@ -39,6 +41,7 @@ class House:
     active: PecRequest
     office: User
     rows: dict[type[models.Model], models.Model]
+    keys: set[tuple[str, Any]] = field(default_factory=set)
 
     @property
     def member(self) -> Member:
@@ -102,7 +105,11 @@ class Scene:
 def build() -> Scene:
     with scopes_disabled():
         federation = UserFactory(is_superuser=True, is_staff=True)
-        return Scene(house("Qui"), house("Altrove"), federation)
+        here = house("Qui")
+        before = contents().keys()
+        there = house("Altrove")
+        there.keys = contents().keys() - before
+        return Scene(here, there, federation)
 
 
 # --- Every page -------------------------------------------------------------------------------------------------------
@@ -183,14 +190,18 @@ def tables() -> list[str]:
     return [table for table in every_table() if table not in NO_MATTER]
 
 
-def contents(of: list[str] | None = None) -> dict[str, set[str]]:
-    """Every row of every table, as text."""
-    held = {}
+@cache
+def _everything() -> str:
+    one = "SELECT '{0}' AS of, to_jsonb(t) AS row FROM \"{0}\" t"
+    return " UNION ALL ".join(one.format(table) for table in tables())
+
+
+def contents() -> dict[tuple[str, Any], dict[str, Any]]:
+    """Every row of every table, by its table and primary key."""
     with connection.cursor() as cursor:
-        for table in of or tables():
-            cursor.execute(f'SELECT t::text FROM "{table}" t')
-            held[table] = {row for (row,) in cursor.fetchall()}
-    return held
+        cursor.execute(_everything())
+        found = ((table, json.loads(row) if isinstance(row, str) else row) for table, row in cursor.fetchall())
+        return {(table, row.get("id", str(row))): row for table, row in found}
 
 
 def plant(words: str) -> int:
