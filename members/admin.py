@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import ForeignKey, Model, Prefetch, QuerySet
 from django.forms import ModelChoiceField
@@ -23,14 +24,16 @@ from django_scopes import scopes_disabled
 from audit import log
 from audit.actors import Actor
 from audit.models import LogEntry
-from members import access, contacts, exporting, history, letter_admin, reading
+from members import access, contacts, exporting, history, letter_admin, proof, reading, throttle
 from members.current import require_permission, staff_ordini
+from members.entry_models import Tally
 from members.exports import PAGE
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
 from members.import_admin import ImportRunAdmin
 from members.keyset import Condition, Source
 from members.lists import ListAdmin, member_word
+from members.lock_admin import LockAdmin
 from members.log_admin import LogEntryAdmin
 from members.models import Albo, Enrolment, ImportRun, Member, Ordine, StaffRole, User
 from members.table_files import Row
@@ -153,6 +156,18 @@ class MemberAdmin(ListAdmin):
             actor = Actor.of(request)
             log.record(action, actor, member, person=member.pk, ordine=member.ordine.code, fields=", ".join(fields))
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not throttle.may_look_for(request, request.GET.get(SEARCH_VAR, "")):
+            return throttle.refusal(request, throttle.OFFICE_SEARCH.per_person.seconds)
+        return super().changelist_view(request, extra_context)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not throttle.may_look_for(request, request.POST.get("tax_code", "")):
+            return throttle.refusal(request, throttle.OFFICE_SEARCH.per_person.seconds)
+        return super().add_view(request, form_url, extra_context)
+
     def get_urls(self) -> list[URLPattern]:
         own = [
             path("<int:member_id>/invito/", self.admin_site.admin_view(self.invite_view), name="members_member_invite"),
@@ -187,6 +202,7 @@ class MemberAdmin(ListAdmin):
         """Confirm, then show once, ready to print, the code for who has no e-mail."""
         member = self.own_member(request, member_id)
         require_permission(request, "members.change_member", member)
+        proof.require_for(request, "members.print_code")
         if request.method == "POST":
             try:
                 code = access.print_code(member, Actor.of(request))
@@ -290,6 +306,7 @@ class FederationAdmin(admin.ModelAdmin[Any]):
 
 admin.site.register(ImportRun, ImportRunAdmin)
 admin.site.register(LogEntry, LogEntryAdmin)
+admin.site.register(Tally, LockAdmin)
 
 
 @admin.register(Ordine)

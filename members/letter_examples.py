@@ -16,7 +16,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from audit.models import Seal
-from members import emails
+from members import devices, emails
 from members.mail import Letter
 from members.models import Member, Ordine
 
@@ -89,6 +89,11 @@ EXAMPLES = {
     ),
     **_to_account("password_changed", _("Quando la password del portale è cambiata")),
     **_to_account("second_factor_changed", _("Quando il secondo fattore di accesso è cambiato")),
+    **_to_account(
+        "new_device",
+        _("Quando qualcuno entra nel portale da un dispositivo mai usato prima"),
+        more=lambda: {"device": devices.in_words("Windows Firefox/"), "ip": "192.0.2.7"},
+    ),
     **_to_account(
         "email_confirm",
         _("Al nuovo indirizzo, quando l'iscritto cambia da sé l'e-mail personale"),

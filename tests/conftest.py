@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
 
 from albo_pec.embedded.locks import FileLock
 
@@ -82,6 +83,24 @@ def no_old_limits() -> None:
     from django.core.cache import cache
 
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def forced_logins_come_by_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever a test logs in has come in just now, as by the door: with a beginning, and the office may act at once."""
+    from django.test import Client
+
+    from members.session_store import ENTRY_KEY
+
+    plain = Client.force_login
+
+    def come_in(client: Client, *args: object, **kwargs: object) -> None:
+        plain(client, *args, **kwargs)  # type: ignore[arg-type]  # whatever the test gives
+        session = client.session
+        session[ENTRY_KEY] = {"at": timezone.now().isoformat(), "ip": "127.0.0.1", "agent": ""}
+        session.save()
+
+    monkeypatch.setattr(Client, "force_login", come_in)
 
 
 @pytest.fixture(autouse=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from django.contrib import admin
 from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 from django_scopes import scopes_disabled
 
-from members.models import EmailChange, ImportRun, Member, Ordine, StaffRole, User
+from members.models import EmailChange, ImportRun, Member, Ordine, StaffRole, Tally, User
 from pec_requests import batches, health
 from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange, RequestBatch
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff
@@ -52,9 +54,11 @@ PAGES: dict[str, tuple[int, ...]] = {
     "account_reauthenticate": ACCOUNT,
     "account_change_password": ACCOUNT,
     "account_set_password": REDIRECT,
+    "sessions": SIGNED_IN,
     "help": ALL,
     "privacy": ALL,
     "accessibility": ALL,
+    "security_txt": (404,) * 6,  # nobody is named
     "healthz": ALL,
     "readyz": ALL,
     "metrics": ALL,
@@ -118,6 +122,12 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:pec_requests_pecrequest_export": OFFICE,
     "admin:pec_requests_provideroperation_export": OFFICE,
     "admin:pec_requests_difference_export": OFFICE,
+    "admin:members_tally_changelist": OFFICE,
+    "admin:members_tally_add": NOBODY,
+    "admin:members_tally_change": OFFICE_HERE_OR_GONE,
+    "admin:members_tally_history": OFFICE_HERE_OR_GONE,
+    "admin:members_tally_delete": NOBODY,
+    "admin:members_tally_lift": OFFICE_HERE,
     "admin:members_importrun_changelist": OFFICE,
     "admin:members_importrun_add": OFFICE,
     "admin:members_importrun_change": OFFICE_HERE_OR_GONE,
@@ -168,7 +178,9 @@ PAGES: dict[str, tuple[int, ...]] = {
             "mfa_deactivate_totp",
             "mfa_view_recovery_codes",
             "mfa_generate_recovery_codes",
-            "mfa_download_recovery_codes",
+            "mfa_add_webauthn",
+            "mfa_remove_webauthn",
+            "mfa_reauthenticate_webauthn",
         ),
         (),
     ),
@@ -212,7 +224,7 @@ OF_ORDINE: dict[str, list[str]] = {
 }
 
 # Pages about one row.
-ON_ONE = ("_change", "_history", "_delete", "_retry", "_drop", "_standing", "_cancel", "_alarm")
+ON_ONE = ("_change", "_history", "_delete", "_retry", "_drop", "_standing", "_cancel", "_alarm", "_lift")
 KEPT = (
     Member,
     EmailChange,
@@ -247,6 +259,10 @@ class World:
                 kind=Difference.Kind.MISSING_THERE, address=self.pec.address, request=self.pec, member=self.owner
             )
             self.run = ImportRun.objects.create(ordine=here, file_name="albo.csv", file_size=1, folder="inesistente")
+            hour = timezone.now() + timedelta(hours=1)
+            self.lock = Tally.objects.create(
+                rule="login", kind="account", who="x", user=self.owner.user, count=5, forget_at=hour, blocked_until=hour
+            )
             self.users: dict[str, User | None] = {
                 "visitor": None,
                 "owner": self.owner.user,
