@@ -9,7 +9,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from albo_pec import secret_files
-from albo_pec.log_masks import mask_secrets
+from albo_pec.log_masks import mask_line
 
 # Lets generic classes of Django, such as ModelAdmin[Member], be written at run time too.
 django_stubs_ext.monkeypatch()
@@ -133,11 +133,13 @@ CELERY_DB_REUSE_MAX = 10_000
 # What takes long, and nobody else should wait for, has its own as well: to read a million lines takes a minute or two.
 CELERY_TASK_ROUTES = {
     "members.tasks.carry_out_imports": {"queue": "files"},
+    "members.tasks.anchor_log": {"queue": "files"},
     "members.tasks.*": {"queue": "mail"},
     "pec_requests.tasks.write_mails": {"queue": "mail"},
     "pec_requests.tasks.remind": {"queue": "mail"},
     "pec_requests.tasks.send_digests": {"queue": "mail"},
     "pec_requests.tasks.carry_out_batches": {"queue": "files"},
+    "pec_requests.tasks.forget_who_left": {"queue": "files"},
 }
 CELERY_TIMEZONE = "Europe/Rome"
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
@@ -188,7 +190,9 @@ CELERY_BEAT_SCHEDULE = {
         "options": SWEEP_OPTIONS,
     },
     "seal-log": {"task": "audit.tasks.seal_log", "schedule": 60.0, "options": {"expires": 60.0}},
+    "anchor-log": {"task": "members.tasks.anchor_log", "schedule": crontab(hour="5", minute="0")},
     "forget-old-links": {"task": "members.tasks.forget_old_links", "schedule": crontab(hour="4", minute="15")},
+    "forget-who-left": {"task": "pec_requests.tasks.forget_who_left", "schedule": crontab(hour="4", minute="45")},
     "forget-old-imports": {"task": "members.tasks.forget_old_imports", "schedule": crontab(hour="4", minute="30")},
     "reconcile": {
         "task": "pec_requests.tasks.reconcile_with_provider",
@@ -318,6 +322,10 @@ EMAIL_LINK_HOURS = env.int("EMAIL_LINK_HOURS", default=24)
 RECOVERY_LINK_HOURS = env.int("RECOVERY_LINK_HOURS", default=24)
 RECOVERY_STOP_DAYS = env.int("RECOVERY_STOP_DAYS", default=7)
 
+# --- How long things are kept (docs/trattamenti.md) -------------------------------------------------------------------
+# Of the log, what belongs to no Ordine; each Ordine says it for its own. Never less than six months.
+LOG_MONTHS = env.int("LOG_MONTHS", default=24)
+
 # --- Words ------------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "it"
 LANGUAGES = [("it", "Italiano"), ("de", "Deutsch")]  # each as its speakers call it
@@ -437,7 +445,9 @@ SESSION_ENGINE = "members.session_store"
 CSRF_FAILURE_VIEW = "albo_pec.views.csrf_failure"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
-# --- Logs: standard error, structured ---------------------------------------------------------------------------------
+# --- Logs: standard error, structured, without people in them ---------------------------------------------------------
+DEFAULT_EXCEPTION_REPORTER = "albo_pec.error_reports.MaskingReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "albo_pec.error_reports.MaskingFilter"
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOGGING = {
     "version": 1,
@@ -445,13 +455,17 @@ LOGGING = {
     "formatters": {
         "line": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-            if DEBUG
-            else structlog.processors.JSONRenderer(),
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+                if DEBUG
+                else structlog.processors.JSONRenderer(ensure_ascii=False),
+                mask_line,
+            ],
             "foreign_pre_chain": [
                 structlog.stdlib.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso"),
-                mask_secrets,
+                *([] if DEBUG else [structlog.processors.format_exc_info]),
             ],
         }
     },
@@ -467,7 +481,6 @@ structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.filter_by_level,
-        mask_secrets,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),

@@ -130,6 +130,11 @@ def inspect_code(tax_code: str, code: str) -> Inspection:
     return _inspect(_code_digest(user.pk if user else 0, plain))
 
 
+def note_wrong_code(tax_code: str, actor: Actor) -> None:
+    """Somebody has entered a printed code that there is not."""
+    _record("access.code_failed", actor, identify(tax_code).member)
+
+
 def inspect_link(link_id: int | None) -> Inspection:
     """What became of a link that was found before."""
     link = AccessLink.objects.select_related("user").filter(pk=link_id).first() if link_id else None
