@@ -53,7 +53,7 @@ class LogEntry(models.Model):
 
     class Meta:
         verbose_name = _("voce del registro")
-        verbose_name_plural = _("registro delle attività")
+        verbose_name_plural = _("voci del registro")
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
             models.Index(fields=["object_type", "object_id", "-id"], name="audit_entry_object"),

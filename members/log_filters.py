@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import Max, Min, Q
@@ -22,6 +24,7 @@ from members.models import Member, Ordine, User
 FAMILIES = {
     "access": _("Accesso al portale"),
     "identity": _("SPID e CIE"),
+    "second_factor": _("Secondo fattore"),
     "session": _("Sessioni"),
     "staff": _("Incarichi di segreteria"),
     "record": _("Schede lette"),
@@ -41,12 +44,9 @@ _LONGEST = 18
 
 def condition(*choices: Q) -> Condition:
     """Entries for which one of these holds, each read from an index that goes on by ``id``."""
-    q = Q(pk__in=[])
-    for choice in choices:
-        q |= choice
-    # Of nothing an index can be read, too.
-    rows = [LogEntry.objects.filter(choice) for choice in choices or (Q(pk=0),)]
-    return Condition(q, tuple(map(Source, rows)))
+    wanted = choices or (Q(pk=0),)  # of nothing an index can be read, too
+    rows = [LogEntry.objects.filter(choice) for choice in wanted]
+    return Condition(reduce(or_, wanted), tuple(map(Source, rows)))
 
 
 def number(text: str | None) -> int | None:

@@ -76,6 +76,11 @@ class Table:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     @property
+    def only(self) -> list[tuple[str, str]]:
+        """Where there is one row, its values by what they are called: so many columns fit on no page."""
+        return list(zip(self.columns.values(), self.cells[0], strict=True)) if len(self.rows) == 1 else []
+
+    @property
     def cells(self) -> list[list[str]]:
         """The values as people read them."""
         return [[_shown(row[name]) for name in self.columns] for row in self.rows]

@@ -69,5 +69,13 @@ class Migration(migrations.Migration):
             "logentry",
             django.contrib.postgres.indexes.BrinIndex(autosummarize=True, fields=["at"], name="audit_entry_at"),
         ),
+        migrations.AlterModelOptions(
+            "logentry",
+            options={
+                "ordering": ["-id"],
+                "verbose_name": "voce del registro",
+                "verbose_name_plural": "voci del registro",
+            },
+        ),
         migrations.RunSQL(GUARD, UNGUARD),
     ]

@@ -25,6 +25,7 @@ from post_office.models import Email
 from audit import words
 from audit.models import LogEntry
 from members import access, contacts, import_working, preferences, tasks
+from members.log_filters import FAMILIES
 from members.models import AccessLink, ImportRun, Member, Ordine, User
 from pec_requests import batches, lifecycle, recovery_alarms
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange, RequestBatch
@@ -393,5 +394,8 @@ def test_every_action_in_the_code_has_words(db: None) -> None:
     }
     written = written_in_code()
     assert len(written) > 40 and "access.login" in written and "pec.reset.sent" in written
+    assert {action.partition(".")[0] for action in words.actions()} <= FAMILIES.keys(), (
+        "a kind in members/log_filters.py"
+    )
     asked_of_provider = {f"pec.{m.act}.decided" for m in MOVES if str(m.who) == "worker"}
     assert (written | composed) - asked_of_provider - set(words.actions()) - {"demo.seeded"} == set()
