@@ -158,7 +158,9 @@ def set_password(link_id: int, password: str, actor: Actor) -> User:
     AccessLink.objects.filter(pk=link_id).update(used_at=now)
     _live_links(user).exclude(pk=link_id).update(replaced_at=now)
     sessions.end_all(user)
-    throttle.lift(user)  # the link has proved who they are: what strangers have tried stands in nobody's way
+    throttle.lift_at_the_door(
+        user
+    )  # the link has proved who they are: what strangers have tried stands in nobody's way
     _record("access.password_set", actor, user.record)
     if had_password:
         tell_password_changed(user)

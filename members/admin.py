@@ -305,8 +305,8 @@ class FederationAdmin(admin.ModelAdmin[Any]):
 
 
 admin.site.register(ImportRun, ImportRunAdmin)
-admin.site.register(LogEntry, LogEntryAdmin)
 admin.site.register(Tally, LockAdmin)
+admin.site.register(LogEntry, LogEntryAdmin)
 
 
 @admin.register(Ordine)

@@ -94,8 +94,8 @@ def proof_first(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 def by_password(request: HttpRequest, password: str) -> bool:
     """The portal's password, typed again: remembered where it is right."""
-    right = cast(User, request.user).check_password(password)
-    record = cast(User, request.user).record
+    user = cast(User, request.user)
+    right, record = user.check_password(password), user.record
     person, ordine = (record.pk, record.ordine.code) if record else (None, "")
     action = "access.proved" if right else "access.proof_failed"
     log.record(action, Actor.of(request), record, person=person, ordine=ordine)
