@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.http.response import HttpResponseBase
 from django.middleware.gzip import GZipMiddleware
 from django.shortcuts import render
@@ -38,12 +38,19 @@ class BrowserRulesMiddleware:
 
 
 class PlainAnswersMiddleware:
-    """PostgreSQL keeps no NUL in a text: an address that holds one is nobody's, and would be an error further in."""
+    """PostgreSQL keeps no NUL in a text: an address that holds one is nobody's, and would be an error further in.
+
+    And the portal reads and is written to: what a view of Django's does not know of (TRACE, PUT) it takes for reading.
+    """
+
+    METHODS = ("GET", "HEAD", "POST")
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.method not in self.METHODS:
+            return HttpResponseNotAllowed(self.METHODS)
         if "%00" in request.META.get("QUERY_STRING", "") or "\x00" in request.path_info:
             return bad_request(request)
         return self.get_response(request)

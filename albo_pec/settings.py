@@ -9,7 +9,7 @@ from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
 from albo_pec import secret_files
-from albo_pec.log_masks import mask_secrets
+from albo_pec.log_masks import mask_line
 
 # Lets generic classes of Django, such as ModelAdmin[Member], be written at run time too.
 django_stubs_ext.monkeypatch()
@@ -28,6 +28,8 @@ SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 PORTAL_URL = env("PORTAL_URL", default=f"http://127.0.0.1:{env('PORT', default='8000')}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+# Whom to tell of a hole: an e-mail address, or a page.
+SECURITY_CONTACT = env("SECURITY_CONTACT", default="")
 ROOT_URLCONF = "albo_pec.urls"
 WSGI_APPLICATION = "albo_pec.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -41,7 +43,6 @@ INSTALLED_APPS = [
     "pec_requests",
     "django.contrib.auth",
     "django.contrib.contenttypes",
-    "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
@@ -70,8 +71,9 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "members.middleware.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "members.session_middleware.IdleSessionsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "albo_pec.request_log.RequestLogMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "members.middleware.OrdineScopeMiddleware",
@@ -105,7 +107,11 @@ CACHES = {
     "default": {
         "BACKEND": "albo_pec.cache.ForgivingRedisCache",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        "OPTIONS": {
+            "serializer": "albo_pec.cache.JsonSerializer",
+            "socket_timeout": 0.5,
+            "socket_connect_timeout": 0.5,
+        },
     }
 }
 
@@ -127,11 +133,13 @@ CELERY_DB_REUSE_MAX = 10_000
 # What takes long, and nobody else should wait for, has its own as well: to read a million lines takes a minute or two.
 CELERY_TASK_ROUTES = {
     "members.tasks.carry_out_imports": {"queue": "files"},
+    "members.tasks.anchor_log": {"queue": "files"},
     "members.tasks.*": {"queue": "mail"},
     "pec_requests.tasks.write_mails": {"queue": "mail"},
     "pec_requests.tasks.remind": {"queue": "mail"},
     "pec_requests.tasks.send_digests": {"queue": "mail"},
     "pec_requests.tasks.carry_out_batches": {"queue": "files"},
+    "pec_requests.tasks.forget_who_left": {"queue": "files"},
 }
 CELERY_TIMEZONE = "Europe/Rome"
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
@@ -182,7 +190,9 @@ CELERY_BEAT_SCHEDULE = {
         "options": SWEEP_OPTIONS,
     },
     "seal-log": {"task": "audit.tasks.seal_log", "schedule": 60.0, "options": {"expires": 60.0}},
+    "anchor-log": {"task": "members.tasks.anchor_log", "schedule": crontab(hour="5", minute="0")},
     "forget-old-links": {"task": "members.tasks.forget_old_links", "schedule": crontab(hour="4", minute="15")},
+    "forget-who-left": {"task": "pec_requests.tasks.forget_who_left", "schedule": crontab(hour="4", minute="45")},
     "forget-old-imports": {"task": "members.tasks.forget_old_imports", "schedule": crontab(hour="4", minute="30")},
     "reconcile": {
         "task": "pec_requests.tasks.reconcile_with_provider",
@@ -274,30 +284,47 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "NumericPasswordValidator")
-] + [{"NAME": "members.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}}]
+    for name in ("UserAttributeSimilarityValidator", "NumericPasswordValidator")
+] + [
+    {"NAME": "members.password_validation.CommonPasswordValidator"},
+    {"NAME": "members.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "members.account_adapter.AccountAdapter"
-ACCOUNT_FORMS = {"login": "members.forms.LoginForm"}
+ACCOUNT_FORMS = {"login": "members.forms.LoginForm", "change_password": "members.forms.ChangePasswordForm"}
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "30/m/ip,20/5m/key", "reauthenticate": "10/m/user"}
+ACCOUNT_RATE_LIMITS = False  # allauth counts in the cache, which may be emptied: ours are in ``members.throttle``
 # allauth takes the caller's address from X-Forwarded-For only behind this many proxies.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=not DEBUG)
 MFA_ADAPTER = "members.account_adapter.SecondFactorAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "members.second_factor_forms.CodeForm",
+    "authenticate_webauthn": "members.second_factor_forms.KeyForm",
+    "reauthenticate": "members.second_factor_forms.CodeAgainForm",
+    "reauthenticate_webauthn": "members.second_factor_forms.KeyAgainForm",
+    "activate_totp": "members.second_factor_forms.ActivateCodeForm",
+    "add_webauthn": "members.second_factor_forms.AddKeyForm",
+}
 MFA_TOTP_ISSUER = SITE_NAME
+MFA_TOTP_TOLERANCE = 1  # a clock may be half a minute off; each code counts once all the same
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=30)
 PASSWORD_LINK_HOURS = env.int("PASSWORD_LINK_HOURS", default=3)
 EMAIL_LINK_HOURS = env.int("EMAIL_LINK_HOURS", default=24)
 RECOVERY_LINK_HOURS = env.int("RECOVERY_LINK_HOURS", default=24)
 RECOVERY_STOP_DAYS = env.int("RECOVERY_STOP_DAYS", default=7)
+
+# --- How long things are kept (docs/trattamenti.md) -------------------------------------------------------------------
+# Of the log, what belongs to no Ordine; each Ordine says it for its own. Never less than six months.
+LOG_MONTHS = env.int("LOG_MONTHS", default=24)
 
 # --- Words ------------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "it"
@@ -354,6 +381,7 @@ IDENTITY_ACR_VALUES = env.list(
 IDENTITY_TAX_CODE_CLAIMS = env.list(
     "OIDC_TAX_CODE_CLAIMS", default=["https://attributes.eid.gov.it/fiscal_number", "fiscal_number"]
 )
+SOCIALACCOUNT_ADAPTER = "members.digital_identity.SocialAccountAdapter"
 SOCIALACCOUNT_REQUESTS_TIMEOUT = (3.05, 5.0)  # to connect, and between bytes
 
 # --- Browser-side protection ------------------------------------------------------------------------------------------
@@ -397,6 +425,7 @@ SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 LANGUAGE_COOKIE_NAME = "__Host-language" if HTTPS else "language"
+DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
 MESSAGE_COOKIE_NAME = "__Host-messages" if HTTPS else "messages"
 MESSAGE_STORAGE = "albo_pec.message_storage.HostStorage"
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
@@ -407,12 +436,18 @@ SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.int("TRUSTED_PROXIES", default=0) else None
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+# A session ends so long after somebody came in, and when nobody has asked for a page in the minutes below.
 SESSION_COOKIE_AGE = env.int("SESSION_HOURS", default=8) * 3600
+STAFF_IDLE_MINUTES = env.int("STAFF_IDLE_MINUTES", default=30)
+IDLE_MINUTES = env.int("IDLE_MINUTES", default=60)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+SESSION_ENGINE = "members.session_store"
 CSRF_FAILURE_VIEW = "albo_pec.views.csrf_failure"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
-# --- Logs: standard error, structured ---------------------------------------------------------------------------------
+# --- Logs: standard error, structured, without people in them ---------------------------------------------------------
+DEFAULT_EXCEPTION_REPORTER = "albo_pec.error_reports.MaskingReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "albo_pec.error_reports.MaskingFilter"
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOGGING = {
     "version": 1,
@@ -420,13 +455,17 @@ LOGGING = {
     "formatters": {
         "line": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-            if DEBUG
-            else structlog.processors.JSONRenderer(),
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+                if DEBUG
+                else structlog.processors.JSONRenderer(ensure_ascii=False),
+                mask_line,
+            ],
             "foreign_pre_chain": [
                 structlog.stdlib.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso"),
-                mask_secrets,
+                *([] if DEBUG else [structlog.processors.format_exc_info]),
             ],
         }
     },
@@ -442,7 +481,6 @@ structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.filter_by_level,
-        mask_secrets,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),

@@ -100,6 +100,7 @@ def _serve(var: Path, ports: dict[str, int], children: Children) -> None:
     # Threads: browsers keep connections open in advance, and each would hold a worker that has but one.
     web = [python, "-m", "gunicorn", "albo_pec.wsgi", "-b", f"127.0.0.1:{ports['PORT']}", "-w", "2", "--threads", "16"]
     # Its control socket would be in the home of whoever runs it.
+    web += ["--logger-class", "albo_pec.gunicorn_log.MaskingLogger"]
     children.start("web", "web", [*web, "--no-control-socket", "--graceful-timeout", "3"], environment)
     say("Preparo i dati inventati…")
     accounts = in_django(var, seed)

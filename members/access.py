@@ -5,6 +5,7 @@ Each is an ``AccessLink``: usable once, until it expires or a newer one takes it
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,11 +14,12 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from audit import log
 from audit.actors import Actor
-from members import emails, mail
+from members import emails, mail, sessions, throttle
 from members.identification import every_member, identify
 from members.links import LinkState, address, digest, new_secret
 from members.models import AccessLink, Member, Ordine, User
@@ -128,6 +130,11 @@ def inspect_code(tax_code: str, code: str) -> Inspection:
     return _inspect(_code_digest(user.pk if user else 0, plain))
 
 
+def note_wrong_code(tax_code: str, actor: Actor) -> None:
+    """Somebody has entered a printed code that there is not."""
+    _record("access.code_failed", actor, identify(tax_code).member)
+
+
 def inspect_link(link_id: int | None) -> Inspection:
     """What became of a link that was found before."""
     link = AccessLink.objects.select_related("user").filter(pk=link_id).first() if link_id else None
@@ -150,6 +157,10 @@ def set_password(link_id: int, password: str, actor: Actor) -> User:
     now = timezone.now()
     AccessLink.objects.filter(pk=link_id).update(used_at=now)
     _live_links(user).exclude(pk=link_id).update(replaced_at=now)
+    sessions.end_all(user)
+    throttle.lift_at_the_door(
+        user
+    )  # the link has proved who they are: what strangers have tried stands in nobody's way
     _record("access.password_set", actor, user.record)
     if had_password:
         tell_password_changed(user)
@@ -182,11 +193,16 @@ def tell_second_factor_changed(user: User) -> None:
     _tell(user, "second_factor_changed")
 
 
-def _tell(user: User, template: str) -> None:
+def tell_new_device(user: User, device: str, ip: str | None) -> None:
+    """The same for a sign-in by a browser that had never been seen with this account."""
+    _tell(user, "new_device", device=device, ip=ip or "")
+
+
+def _tell(user: User, template: str, **more: str) -> None:
     member = user.record
     to = _mail_address(user, member)
     if to:
-        context = {"member": member, "name": _name(user, member), "at": timezone.now()}
+        context = {"member": member, "name": _name(user, member), "at": timezone.now(), **more}
         mail.send(template, to=to, ordine=member.ordine if member else None, context=context)
 
 
@@ -205,6 +221,7 @@ def void_password(user: User, actor: Actor) -> None:
     account.set_unusable_password()
     account.save(update_fields=["password"])
     _live_links(account).update(replaced_at=timezone.now())
+    sessions.end_all(account)
     _record("access.password_voided", actor, account.record)
 
 
@@ -217,6 +234,7 @@ def retire(user: User) -> bool:
     user.is_active = False
     user.set_unusable_password()
     user.save(update_fields=["is_active", "password"])
+    sessions.end_all(user)
     void_links(user)
     return True
 
@@ -301,8 +319,11 @@ def _name(user: User, member: Member | None) -> str:
 
 
 def _code_digest(user_id: int, code: str) -> str:
-    """A printed code is short, so it counts only together with the person it was printed for."""
-    return digest(f"{user_id}:{code}")
+    """A printed code is short: it counts only together with the person it was printed for, and its digest is slow and
+    salted with what is not in the database, or whoever reads that could try all codes until one fits.
+    """
+    salt = salted_hmac("members.access.printed", str(user_id), algorithm="sha256").digest()
+    return hashlib.scrypt(code.encode(), salt=salt, n=2**14, r=8, p=1, dklen=32).hex()
 
 
 def _record(action: str, actor: Actor, member: Member | None, **detail: str) -> None:

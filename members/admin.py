@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import ForeignKey, Model, Prefetch, QuerySet
 from django.forms import ModelChoiceField
@@ -20,14 +23,18 @@ from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from members import access, contacts, exporting, history, letter_admin
+from audit.models import LogEntry
+from members import access, contacts, exporting, history, letter_admin, proof, reading, throttle
 from members.current import require_permission, staff_ordini
+from members.entry_models import Tally
 from members.exports import PAGE
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
 from members.import_admin import ImportRunAdmin
 from members.keyset import Condition, Source
 from members.lists import ListAdmin, member_word
+from members.lock_admin import LockAdmin
+from members.log_admin import LogEntryAdmin
 from members.models import Albo, Enrolment, ImportRun, Member, Ordine, StaffRole, User
 from members.table_files import Row
 
@@ -149,6 +156,18 @@ class MemberAdmin(ListAdmin):
             actor = Actor.of(request)
             log.record(action, actor, member, person=member.pk, ordine=member.ordine.code, fields=", ".join(fields))
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not throttle.may_look_for(request, request.GET.get(SEARCH_VAR, "")):
+            return throttle.refusal(request, throttle.OFFICE_SEARCH.per_person.seconds)
+        return super().changelist_view(request, extra_context)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not throttle.may_look_for(request, request.POST.get("tax_code", "")):
+            return throttle.refusal(request, throttle.OFFICE_SEARCH.per_person.seconds)
+        return super().add_view(request, form_url, extra_context)
+
     def get_urls(self) -> list[URLPattern]:
         own = [
             path("<int:member_id>/invito/", self.admin_site.admin_view(self.invite_view), name="members_member_invite"),
@@ -183,6 +202,7 @@ class MemberAdmin(ListAdmin):
         """Confirm, then show once, ready to print, the code for who has no e-mail."""
         member = self.own_member(request, member_id)
         require_permission(request, "members.change_member", member)
+        proof.require_for(request, "members.print_code")
         if request.method == "POST":
             try:
                 code = access.print_code(member, Actor.of(request))
@@ -236,8 +256,18 @@ class MemberAdmin(ListAdmin):
     ) -> HttpResponse:
         obj: Member | None = kwargs.get("obj")
         if obj:
-            context["log"] = history.entries(obj.pk)[:LOG_SHOWN]
+            if request.method != "POST":  # whose answer shows again what was read before
+                reading.note(request, obj, _("scheda"))
+            context["log"] = history.entries(obj.pk).exclude(action=reading.READ)[:LOG_SHOWN]
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().history_view(request, object_id, extra_context)
+        if response.status_code == HTTPStatus.OK and (member := self.get_object(request, unquote(object_id))):
+            reading.note(request, member, _("cronologia"))
+        return response
 
 
 def _is_federation(request: HttpRequest) -> bool:
@@ -275,11 +305,17 @@ class FederationAdmin(admin.ModelAdmin[Any]):
 
 
 admin.site.register(ImportRun, ImportRunAdmin)
+admin.site.register(Tally, LockAdmin)
+admin.site.register(LogEntry, LogEntryAdmin)
 
 
 @admin.register(Ordine)
 class OrdineAdmin(FederationAdmin):
     list_display = ("short_name", "code", "name")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Ordine | None = None) -> tuple[str, ...]:
+        """The log knows an Ordine by its code."""
+        return ("code",) if obj else ()
 
     def get_urls(self) -> list[URLPattern]:
         return [*letter_admin.urls(self.admin_site), *super().get_urls()]

@@ -18,6 +18,7 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from members import proof
 from members.models import Member, Ordine, StaffRole, User
 
 AnyUser = Any  # a User or an AnonymousUser, which Django types apart
@@ -108,6 +109,10 @@ def record_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
 
 
 def require_permission(request: HttpRequest, permission: str, obj: Model | None = None) -> None:
-    """403 where the signed-in user lacks a named permission, for an object in the Ordine that the object belongs to."""
+    """403 where the signed-in user lacks a named permission, for an object in the Ordine that the object belongs to.
+
+    Who has it is asked to prove who they are, where it is for something delicate.
+    """
     if not request.user.has_perm(permission, obj):
         raise PermissionDenied
+    proof.require_for(request, permission)

@@ -25,6 +25,7 @@ from django_scopes import get_scope, scope, scopes_disabled
 
 from audit import log
 from audit.actors import Actor
+from members import proof
 from members.current import staff_ordini
 from members.table_files import Cell, Row, csv_file, xlsx_file
 
@@ -78,6 +79,7 @@ class ExportAdmin(admin.ModelAdmin[Any]):
             raise PermissionDenied
         if kind not in _TYPES:
             raise Http404
+        proof.require_for(request, "members.export_list")
         try:
             changelist: Any = self.get_changelist_instance(request)
         except IncorrectLookupParameters as error:

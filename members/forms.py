@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import ChangePasswordForm as AllauthChangePasswordForm
 from allauth.account.forms import LoginForm as AllauthLoginForm
+from allauth.core import context
 from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
@@ -13,7 +16,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_scopes import scopes_disabled
 
-from members import contacts, proof, tax_codes
+from members import contacts, proof, tax_codes, throttle
 from members.identification import normalise
 from members.models import Member, User
 
@@ -35,6 +38,18 @@ class LoginForm(AllauthLoginForm):  # type: ignore[misc]  # allauth is not typed
     def clean_login(self) -> str:
         """One spelling for one person, so that attempts are counted together."""
         return normalise(self.cleaned_data["login"])
+
+
+class ChangePasswordForm(AllauthChangePasswordForm):  # type: ignore[misc]  # allauth is not typed
+    """Another password, by who knows the old one."""
+
+    def clean_oldpassword(self) -> str:
+        attempt = throttle.attempt(context.request, throttle.PROOF, self.user)
+        if not attempt.allowed:
+            raise get_adapter().validation_error("rate_limited")
+        old: str = super().clean_oldpassword()
+        attempt.succeeded()
+        return old
 
 
 class PasswordForgottenForm(forms.Form):
@@ -156,6 +171,17 @@ class PersonalEmailForm(ProofForm):
         except contacts.ContactRefused as why:
             raise ValidationError(str(why)) from None
         return email
+
+
+class OwnDataForm(ProofForm):
+    """In which form somebody takes the own data along."""
+
+    form = forms.ChoiceField(
+        label=_("Formato"),
+        choices=[("html", _("Pagina da leggere e stampare (HTML)")), ("json", _("Dati per altri programmi (JSON)"))],
+        initial="html",
+        widget=forms.RadioSelect,
+    )
 
 
 class MobileForm(forms.Form):

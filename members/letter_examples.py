@@ -15,7 +15,8 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from members import emails
+from audit.models import Seal
+from members import devices, emails
 from members.mail import Letter
 from members.models import Member, Ordine
 
@@ -66,6 +67,12 @@ def _to_account(
     return {template: Example(when, letter)}
 
 
+def _log_anchor(ordine: Ordine) -> Letter:
+    mark = Seal(since=1, until=2, count=120, sealed_at=timezone.now(), digest="0a1b2c3d" * 8)
+    context = {"mark": mark, "seals": 34, "broken": ""}
+    return Letter("log_anchor", "amministrazione@example.com", None, context, to_office=True)
+
+
 EXAMPLES = {
     **_to_account(
         "invitation",
@@ -82,6 +89,11 @@ EXAMPLES = {
     ),
     **_to_account("password_changed", _("Quando la password del portale è cambiata")),
     **_to_account("second_factor_changed", _("Quando il secondo fattore di accesso è cambiato")),
+    **_to_account(
+        "new_device",
+        _("Quando qualcuno entra nel portale da un dispositivo mai usato prima"),
+        more=lambda: {"device": devices.in_words("Windows Firefox/"), "ip": "192.0.2.7"},
+    ),
     **_to_account(
         "email_confirm",
         _("Al nuovo indirizzo, quando l'iscritto cambia da sé l'e-mail personale"),
@@ -102,4 +114,5 @@ EXAMPLES = {
         _("All'indirizzo di prima, quando la segreteria cambia l'e-mail personale"),
         more=lambda: {"new_email": emails.mask(NEW_EMAIL)},
     ),
+    "log_anchor": Example(_("Ogni notte all'amministrazione: il sigillo del registro, da conservare"), _log_anchor),
 }

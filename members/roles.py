@@ -19,6 +19,7 @@ _OPERATORE = frozenset(
         "members.add_enrolment",
         "members.change_enrolment",
         "members.import_albo",
+        "members.lift_lock",
         "members.view_albo",
         "members.view_ordine",
         "pec_requests.view_pecrequest",

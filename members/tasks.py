@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 
 from audit.actors import Actor
-from members import access, contacts, import_runs, import_working, mail
+from members import access, anchoring, contacts, devices, import_runs, import_working, mail, sessions, throttle
 
 LINKS_KEPT = timedelta(days=30)
 MAIL_BODIES_KEPT = timedelta(days=1)
@@ -28,9 +28,12 @@ def send_password_link(identifier: str, ip: str | None) -> None:
 
 @shared_task
 def forget_old_links() -> None:
-    """Every night: ended links, old mails, and the text of mails that went out."""
+    """Every night: ended links and sessions, what no longer counts, old mails, and the text of mails that went out."""
     access.forget(LINKS_KEPT)
     contacts.forget(LINKS_KEPT)
+    sessions.forget()
+    devices.forget_old()
+    throttle.forget()
     mail.forget(bodies_after=MAIL_BODIES_KEPT, rows_after=MAILS_KEPT)
 
 
@@ -50,3 +53,9 @@ def end_abandoned_imports() -> None:
 def forget_old_imports() -> None:
     """Every night: files of rejects that are old, and imports that nobody decided about."""
     import_runs.forget()
+
+
+@shared_task
+def anchor_log() -> None:
+    """Every night: the log is verified, and its newest seal told outside."""
+    anchoring.tell()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,9 +16,10 @@ from django.contrib import admin
 from django.db import connection
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 from django_scopes import scopes_disabled
 
-from members.models import EmailChange, ImportRun, Member, Ordine, StaffRole, User
+from members.models import EmailChange, ImportRun, Member, Ordine, StaffRole, Tally, User
 from pec_requests import batches, health
 from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, RecoveryEmailChange, RequestBatch
 from tests.factories import MemberFactory, OrdineFactory, UserFactory, staff
@@ -36,6 +38,8 @@ OWN_REQUEST_MOVED_ON = (302, 302, 404, 404, 404, 404)  # the request is not wher
 OFFICE = (302, 302, 302, 200, 200, 200)
 OFFICE_HERE = (302, 302, 302, 200, 404, 200)
 RESPONSABILE_HERE = (302, 302, 302, 403, 404, 200)
+RESPONSABILE = (302, 302, 302, 403, 200, 200)  # what is shown is of the own Ordine
+RESPONSABILE_HERE_OR_GONE = (302, 302, 302, 403, 302, 200)
 OFFICE_HERE_OR_GONE = (302, 302, 302, 200, 302, 200)  # Django's "does not exist" is a redirect with a message
 FEDERATION = (302, 302, 302, 403, 403, 200)
 NOBODY = (302, 302, 302, 403, 403, 403)
@@ -50,9 +54,11 @@ PAGES: dict[str, tuple[int, ...]] = {
     "account_reauthenticate": ACCOUNT,
     "account_change_password": ACCOUNT,
     "account_set_password": REDIRECT,
+    "sessions": SIGNED_IN,
     "help": ALL,
     "privacy": ALL,
     "accessibility": ALL,
+    "security_txt": (404,) * 6,  # nobody is named
     "healthz": ALL,
     "readyz": ALL,
     "metrics": ALL,
@@ -65,6 +71,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "members:drop_email": (405,) * 6,
     "members:confirm_email": (410,) * 6,
     "members:change_mobile": OWN_RECORD,
+    "members:own_data": OWN_RECORD,
     "members:first_access": ALL,
     "members:password_forgotten": ALL,
     "members:password_link_sent": ALL,
@@ -115,6 +122,12 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:pec_requests_pecrequest_export": OFFICE,
     "admin:pec_requests_provideroperation_export": OFFICE,
     "admin:pec_requests_difference_export": OFFICE,
+    "admin:members_tally_changelist": OFFICE,
+    "admin:members_tally_add": NOBODY,
+    "admin:members_tally_change": OFFICE_HERE_OR_GONE,
+    "admin:members_tally_history": OFFICE_HERE_OR_GONE,
+    "admin:members_tally_delete": NOBODY,
+    "admin:members_tally_lift": OFFICE_HERE,
     "admin:members_importrun_changelist": OFFICE,
     "admin:members_importrun_add": OFFICE,
     "admin:members_importrun_change": OFFICE_HERE_OR_GONE,
@@ -149,6 +162,12 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:pec_requests_difference_change": OFFICE_HERE_OR_GONE,
     "admin:pec_requests_difference_history": OFFICE_HERE_OR_GONE,
     "admin:pec_requests_difference_delete": NOBODY,
+    "admin:audit_logentry_changelist": RESPONSABILE,
+    "admin:audit_logentry_export": RESPONSABILE,
+    "admin:audit_logentry_change": RESPONSABILE_HERE_OR_GONE,
+    "admin:audit_logentry_history": (302, 302, 302, 302, 302, 200),
+    "admin:audit_logentry_add": NOBODY,
+    "admin:audit_logentry_delete": NOBODY,
     # allauth's second factor: its own pages, for whoever is signed in; the exact answers are its tests' business.
     **dict.fromkeys(
         (
@@ -159,7 +178,9 @@ PAGES: dict[str, tuple[int, ...]] = {
             "mfa_deactivate_totp",
             "mfa_view_recovery_codes",
             "mfa_generate_recovery_codes",
-            "mfa_download_recovery_codes",
+            "mfa_add_webauthn",
+            "mfa_remove_webauthn",
+            "mfa_reauthenticate_webauthn",
         ),
         (),
     ),
@@ -194,6 +215,7 @@ WORDS = {
     "admin:pec_requests_pecrequest_export": "xlsx",
     "admin:pec_requests_provideroperation_export": "csv",
     "admin:pec_requests_difference_export": "csv",
+    "admin:audit_logentry_export": "csv",
 }
 # Pages about the Ordine, and what they want besides.
 OF_ORDINE: dict[str, list[str]] = {
@@ -202,7 +224,7 @@ OF_ORDINE: dict[str, list[str]] = {
 }
 
 # Pages about one row.
-ON_ONE = ("_change", "_history", "_delete", "_retry", "_drop", "_standing", "_cancel", "_alarm")
+ON_ONE = ("_change", "_history", "_delete", "_retry", "_drop", "_standing", "_cancel", "_alarm", "_lift")
 KEPT = (
     Member,
     EmailChange,
@@ -237,6 +259,10 @@ class World:
                 kind=Difference.Kind.MISSING_THERE, address=self.pec.address, request=self.pec, member=self.owner
             )
             self.run = ImportRun.objects.create(ordine=here, file_name="albo.csv", file_size=1, folder="inesistente")
+            hour = timezone.now() + timedelta(hours=1)
+            self.lock = Tally.objects.create(
+                rule="login", kind="account", who="x", user=self.owner.user, count=5, forget_at=hour, blocked_until=hour
+            )
             self.users: dict[str, User | None] = {
                 "visitor": None,
                 "owner": self.owner.user,
