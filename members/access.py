@@ -130,6 +130,11 @@ def inspect_code(tax_code: str, code: str) -> Inspection:
     return _inspect(_code_digest(user.pk if user else 0, plain))
 
 
+def note_wrong_code(tax_code: str, actor: Actor) -> None:
+    """Somebody has entered a printed code that there is not."""
+    _record("access.code_failed", actor, identify(tax_code).member)
+
+
 def inspect_link(link_id: int | None) -> Inspection:
     """What became of a link that was found before."""
     link = AccessLink.objects.select_related("user").filter(pk=link_id).first() if link_id else None
@@ -153,7 +158,9 @@ def set_password(link_id: int, password: str, actor: Actor) -> User:
     AccessLink.objects.filter(pk=link_id).update(used_at=now)
     _live_links(user).exclude(pk=link_id).update(replaced_at=now)
     sessions.end_all(user)
-    throttle.lift(user)  # the link has proved who they are: what strangers have tried stands in nobody's way
+    throttle.lift_at_the_door(
+        user
+    )  # the link has proved who they are: what strangers have tried stands in nobody's way
     _record("access.password_set", actor, user.record)
     if had_password:
         tell_password_changed(user)

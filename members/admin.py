@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import ForeignKey, Model, Prefetch, QuerySet
@@ -21,7 +23,8 @@ from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from members import access, contacts, exporting, history, letter_admin, proof, throttle
+from audit.models import LogEntry
+from members import access, contacts, exporting, history, letter_admin, proof, reading, throttle
 from members.current import require_permission, staff_ordini
 from members.entry_models import Tally
 from members.exports import PAGE
@@ -31,6 +34,7 @@ from members.import_admin import ImportRunAdmin
 from members.keyset import Condition, Source
 from members.lists import ListAdmin, member_word
 from members.lock_admin import LockAdmin
+from members.log_admin import LogEntryAdmin
 from members.models import Albo, Enrolment, ImportRun, Member, Ordine, StaffRole, User
 from members.table_files import Row
 
@@ -252,8 +256,18 @@ class MemberAdmin(ListAdmin):
     ) -> HttpResponse:
         obj: Member | None = kwargs.get("obj")
         if obj:
-            context["log"] = history.entries(obj.pk)[:LOG_SHOWN]
+            if request.method != "POST":  # whose answer shows again what was read before
+                reading.note(request, obj, _("scheda"))
+            context["log"] = history.entries(obj.pk).exclude(action=reading.READ)[:LOG_SHOWN]
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().history_view(request, object_id, extra_context)
+        if response.status_code == HTTPStatus.OK and (member := self.get_object(request, unquote(object_id))):
+            reading.note(request, member, _("cronologia"))
+        return response
 
 
 def _is_federation(request: HttpRequest) -> bool:
@@ -292,11 +306,16 @@ class FederationAdmin(admin.ModelAdmin[Any]):
 
 admin.site.register(ImportRun, ImportRunAdmin)
 admin.site.register(Tally, LockAdmin)
+admin.site.register(LogEntry, LogEntryAdmin)
 
 
 @admin.register(Ordine)
 class OrdineAdmin(FederationAdmin):
     list_display = ("short_name", "code", "name")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Ordine | None = None) -> tuple[str, ...]:
+        """The log knows an Ordine by its code."""
+        return ("code",) if obj else ()
 
     def get_urls(self) -> list[URLPattern]:
         return [*letter_admin.urls(self.admin_site), *super().get_urls()]

@@ -42,6 +42,7 @@ QUERIES = {
     "members:record": 4,
     "members:change_email": 2,
     "members:change_mobile": 2,
+    "members:own_data": 2,
     "members:preferences": 2,
     "members:unsubscribe": 2,
     "members:first_access": 2,

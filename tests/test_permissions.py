@@ -38,6 +38,8 @@ OWN_REQUEST_MOVED_ON = (302, 302, 404, 404, 404, 404)  # the request is not wher
 OFFICE = (302, 302, 302, 200, 200, 200)
 OFFICE_HERE = (302, 302, 302, 200, 404, 200)
 RESPONSABILE_HERE = (302, 302, 302, 403, 404, 200)
+RESPONSABILE = (302, 302, 302, 403, 200, 200)  # what is shown is of the own Ordine
+RESPONSABILE_HERE_OR_GONE = (302, 302, 302, 403, 302, 200)
 OFFICE_HERE_OR_GONE = (302, 302, 302, 200, 302, 200)  # Django's "does not exist" is a redirect with a message
 FEDERATION = (302, 302, 302, 403, 403, 200)
 NOBODY = (302, 302, 302, 403, 403, 403)
@@ -69,6 +71,7 @@ PAGES: dict[str, tuple[int, ...]] = {
     "members:drop_email": (405,) * 6,
     "members:confirm_email": (410,) * 6,
     "members:change_mobile": OWN_RECORD,
+    "members:own_data": OWN_RECORD,
     "members:first_access": ALL,
     "members:password_forgotten": ALL,
     "members:password_link_sent": ALL,
@@ -159,6 +162,12 @@ PAGES: dict[str, tuple[int, ...]] = {
     "admin:pec_requests_difference_change": OFFICE_HERE_OR_GONE,
     "admin:pec_requests_difference_history": OFFICE_HERE_OR_GONE,
     "admin:pec_requests_difference_delete": NOBODY,
+    "admin:audit_logentry_changelist": RESPONSABILE,
+    "admin:audit_logentry_export": RESPONSABILE,
+    "admin:audit_logentry_change": RESPONSABILE_HERE_OR_GONE,
+    "admin:audit_logentry_history": (302, 302, 302, 302, 302, 200),
+    "admin:audit_logentry_add": NOBODY,
+    "admin:audit_logentry_delete": NOBODY,
     # allauth's second factor: its own pages, for whoever is signed in; the exact answers are its tests' business.
     **dict.fromkeys(
         (
@@ -206,6 +215,7 @@ WORDS = {
     "admin:pec_requests_pecrequest_export": "xlsx",
     "admin:pec_requests_provideroperation_export": "csv",
     "admin:pec_requests_difference_export": "csv",
+    "admin:audit_logentry_export": "csv",
 }
 # Pages about the Ordine, and what they want besides.
 OF_ORDINE: dict[str, list[str]] = {

@@ -17,6 +17,7 @@ from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from audit.models import LogEntry
+from members import reading
 from members.current import require_permission
 from members.keyset import Condition, Source
 from members.lists import ColumnFilter, ListAdmin
@@ -236,6 +237,7 @@ class PecRequestAdmin(ListAdmin):
     ) -> HttpResponse:
         pec: PecRequest | None = kwargs.get("obj")
         if pec:
+            reading.note(request, pec.member, _("casella %s") % pec.address)
             context |= {
                 "acts": acts_for(request, pec),
                 "needs": attention.sentences(pec),
