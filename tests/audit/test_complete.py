@@ -255,6 +255,7 @@ NO_ACTS: dict[str, str] = {
     **dict.fromkeys(
         (
             *("home", "help", "privacy", "accessibility", "healthz", "readyz", "metrics", "account_inactive"),
+            "security_txt",
             *("account_set_password", "members:home", "members:record", "members:password_link_sent"),
             *("pec_requests:list", "pec_requests:status", "pec_requests:panel", "pec_requests:panel-status"),
             *("members:invitation", "members:password_link", "mfa_index", "admin:index", "admin:login"),
