@@ -20,7 +20,6 @@ READ_ONLY = frozenset(
 APPEND_ONLY_APP = "audit"
 DELETABLE = frozenset(
     {
-        "django_session",
         "members_accesslink",
         "members_columnmapping",
         "members_emailchange",

@@ -255,6 +255,7 @@ NO_ACTS: dict[str, str] = {
     **dict.fromkeys(
         (
             *("home", "help", "privacy", "accessibility", "healthz", "readyz", "metrics", "account_inactive"),
+            "security_txt",
             *("account_set_password", "members:home", "members:record", "members:password_link_sent"),
             *("pec_requests:list", "pec_requests:status", "pec_requests:panel", "pec_requests:panel-status"),
             *("members:invitation", "members:password_link", "mfa_index", "admin:index", "admin:login"),
@@ -269,7 +270,6 @@ NO_ACTS: dict[str, str] = {
         _PAGES,
     ),
     "members:new_password": "in test_a_new_password_and_what_fails_are_in_the_log, for it wants a session",
-    "security_txt": _PAGES,
     "sessions": "tests/members/test_sessions.py, with two browsers",
     "admin:members_tally_lift": "tests/members/test_throttle.py, with a lock",
     "admin:members_tally_change": "the list says all there is to say, and nobody changes it",
