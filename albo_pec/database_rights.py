@@ -20,14 +20,16 @@ READ_ONLY = frozenset(
 APPEND_ONLY_APP = "audit"
 DELETABLE = frozenset(
     {
-        "django_session",
         "members_accesslink",
         "members_columnmapping",
         "members_emailchange",
         "members_enrolment",
         "members_importrun",
+        "members_knowndevice",
         "members_member",
+        "members_session",
         "members_staffrole",
+        "members_tally",
         "members_term",
         "mfa_authenticator",
         "pec_requests_difference",
