@@ -62,6 +62,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "members.middleware.SupportViewMiddleware",
     "members.middleware.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -172,6 +173,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "members.tasks.end_abandoned_imports",
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
+    },
+    "end-support-views": {
+        "task": "members.tasks.end_support_views",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
     },
     "seal-log": {"task": "audit.tasks.seal_log", "schedule": 60.0, "options": {"expires": 60.0}},
     "forget-old-links": {"task": "members.tasks.forget_old_links", "schedule": crontab(hour="4", minute="15")},
@@ -285,6 +291,8 @@ MFA_REQUIRED = env.bool("MFA_REQUIRED", default=not DEBUG)
 MFA_ADAPTER = "members.account_adapter.SecondFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
 MFA_TOTP_ISSUER = SITE_NAME
+# How long somebody of the office may look at the portal as a member sees it, at a stretch.
+SUPPORT_VIEW_MINUTES = env.int("SUPPORT_VIEW_MINUTES", default=15)
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=30)
 PASSWORD_LINK_HOURS = env.int("PASSWORD_LINK_HOURS", default=3)
 EMAIL_LINK_HOURS = env.int("EMAIL_LINK_HOURS", default=24)

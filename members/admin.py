@@ -20,21 +20,24 @@ from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from members import access, contacts, exporting, history, letter_admin
-from members.current import require_permission, staff_ordini
+from members import access, contacts, exporting, history, letter_admin, sessions, support_admin
+from members.current import may, require_permission, roles_of
 from members.exports import PAGE
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
 from members.import_admin import ImportRunAdmin
 from members.keyset import Condition, Source
 from members.lists import ListAdmin, member_word
-from members.models import Albo, Enrolment, ImportRun, Member, Ordine, StaffRole, User
+from members.models import Albo, Enrolment, ImportRun, Member, Ordine, User
+from members.office_admin import ByOrdine
+from members.roles import INVITE_MEMBER, PRINT_CODE, SEE_AS_MEMBER, ordini_where
+from members.staff_admin import StaffRoleAdmin as StaffRoleAdmin  # registers itself
 from members.table_files import Row
 
 LOG_SHOWN = 50
 
 
-class EnrolmentInline(admin.TabularInline[Enrolment, Member]):
+class EnrolmentInline(ByOrdine, admin.TabularInline[Enrolment, Member]):
     model = Enrolment
     extra = 0
     can_delete = False
@@ -109,7 +112,8 @@ class MemberAdmin(ListAdmin):
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField[Any] | None:
         if db_field.name == "ordine" and not _is_federation(request):
-            kwargs["queryset"] = Ordine.objects.filter(pk__in=[o.pk for o in staff_ordini(request.user)])
+            mine = ordini_where(roles_of(request.user), "members.add_member")
+            kwargs["queryset"] = Ordine.objects.filter(pk__in=mine)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @admin.display(description=gettext_lazy("Ordine"))
@@ -154,7 +158,18 @@ class MemberAdmin(ListAdmin):
             path("<int:member_id>/invito/", self.admin_site.admin_view(self.invite_view), name="members_member_invite"),
             path("<int:member_id>/codice/", self.admin_site.admin_view(self.code_view), name="members_member_code"),
         ]
+        own.append(
+            path(
+                "<int:member_id>/vedi-come/", self.admin_site.admin_view(self.see_as_view), name="members_member_see_as"
+            )
+        )
         return own + super().get_urls()
+
+    def see_as_view(self, request: HttpRequest, member_id: int) -> HttpResponse:
+        """**Vedi come questo iscritto**."""
+        member = self.own_member(request, member_id)
+        require_permission(request, SEE_AS_MEMBER, member)
+        return support_admin.see_as(self, request, member)
 
     def own_member(self, request: HttpRequest, member_id: int) -> Member:
         """A member of the scope; anybody else's is 404."""
@@ -163,7 +178,7 @@ class MemberAdmin(ListAdmin):
     def invite_view(self, request: HttpRequest, member_id: int) -> HttpResponse:
         """Confirm, then mail the invitation to the portal."""
         member = self.own_member(request, member_id)
-        require_permission(request, "members.change_member", member)
+        require_permission(request, INVITE_MEMBER, member)
         if request.method == "POST":
             try:
                 access.invite(member, Actor.of(request))
@@ -182,7 +197,7 @@ class MemberAdmin(ListAdmin):
     def code_view(self, request: HttpRequest, member_id: int) -> HttpResponse:
         """Confirm, then show once, ready to print, the code for who has no e-mail."""
         member = self.own_member(request, member_id)
-        require_permission(request, "members.change_member", member)
+        require_permission(request, PRINT_CODE, member)
         if request.method == "POST":
             try:
                 code = access.print_code(member, Actor.of(request))
@@ -237,6 +252,9 @@ class MemberAdmin(ListAdmin):
         obj: Member | None = kwargs.get("obj")
         if obj:
             context["log"] = history.entries(obj.pk)[:LOG_SHOWN]
+            context["may_invite"] = may(request.user, INVITE_MEMBER, obj)
+            context["may_see_as"] = may(request.user, SEE_AS_MEMBER, obj)
+            context["may_print_code"] = may(request.user, PRINT_CODE, obj)
         return super().render_change_form(request, context, *args, **kwargs)
 
 
@@ -290,14 +308,8 @@ class AlboAdmin(FederationAdmin):
     list_display = ("name", "valid_from", "valid_to")
 
 
-class StaffRoleInline(admin.TabularInline[StaffRole, User]):
-    model = StaffRole
-    extra = 1
-
-
 @admin.register(User)
 class UserAdmin(FederationAdmin, DjangoUserAdmin[User]):
-    inlines = [StaffRoleInline]
     list_display = ("username", "first_name", "last_name", "is_active", "is_superuser")
     list_filter = ("is_superuser", "is_active")
     fieldsets = (
@@ -305,3 +317,9 @@ class UserAdmin(FederationAdmin, DjangoUserAdmin[User]):
         (gettext_lazy("Persona"), {"fields": ("first_name", "last_name", "email")}),
         (gettext_lazy("Accesso"), {"fields": ("is_active", "is_superuser")}),
     )
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Whoever is shut out, or is the federation's no longer, is out at once."""
+        super().save_model(request, obj, form, change)
+        if change and {"is_active", "is_superuser"} & set(form.changed_data):
+            sessions.end_all(obj)

@@ -117,6 +117,7 @@ def confirm(secret: str, actor: Actor) -> Link:
         member.save(update_fields=["personal_email", "email_problem", "email_confirmed_at"])
     if member.user:
         access.void_links(member.user)
+        access.follow_own_email(member.user, member.personal_email)
     _record("member.email_confirmed", member, actor, email=emails.mask(member.personal_email))
     _tell("email_changed", link.change.old_email, member, new_email=emails.mask(member.personal_email))
     return link

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_scopes import scopes_disabled
 
-from members import contacts, proof, tax_codes
+from members import access, contacts, proof, tax_codes
 from members.identification import normalise
 from members.models import Member, User
 
@@ -200,6 +200,9 @@ class MemberAdminForm(forms.ModelForm[Member]):
         code = tax_codes.normalise(self.cleaned_data["tax_code"])
         if not tax_codes.is_valid(code):
             raise ValidationError(gettext("Il codice fiscale non è valido: controlla i 16 caratteri."))
+        user = self.instance.user if self.instance.pk else None
+        if user and code != self.initial["tax_code"] and user.works_in_office:
+            raise ValidationError(access.identity_of_staff())
         # In the whole installation, beyond the scope of this office: Django's own check would see only its own members.
         with scopes_disabled():
             other = Member.objects.filter(tax_code=code).exclude(pk=self.instance.pk).first()

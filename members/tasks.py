@@ -7,7 +7,7 @@ from datetime import timedelta
 from celery import shared_task
 
 from audit.actors import Actor
-from members import access, contacts, import_runs, import_working, mail
+from members import access, contacts, import_runs, import_working, mail, support
 
 LINKS_KEPT = timedelta(days=30)
 MAIL_BODIES_KEPT = timedelta(days=1)
@@ -32,6 +32,12 @@ def forget_old_links() -> None:
     access.forget(LINKS_KEPT)
     contacts.forget(LINKS_KEPT)
     mail.forget(bodies_after=MAIL_BODIES_KEPT, rows_after=MAILS_KEPT)
+
+
+@shared_task
+def end_support_views() -> None:
+    """Looks as a member that nobody has ended, and whose time is over."""
+    support.end_overdue()
 
 
 @shared_task

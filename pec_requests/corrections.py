@@ -16,7 +16,7 @@ from psycopg.errors import LockNotAvailable
 
 from audit import log
 from audit.actors import Actor
-from members import tax_codes
+from members import access, tax_codes
 from members.models import Member
 from pec_requests import operations
 from pec_requests.models import PecRequest, ProviderOperation
@@ -99,6 +99,8 @@ def check_tax_code(member: Member, code: str, requests: Iterable[PecRequest]) ->
     """
     if not tax_codes.is_valid(code):
         raise CorrectionRefused(_("Il codice fiscale non è valido: controlla i 16 caratteri."))
+    if member.user and member.user.works_in_office:
+        raise CorrectionRefused(access.identity_of_staff())
     # In the whole installation, beyond the scope of this office.
     with scopes_disabled():
         other = Member.objects.filter(tax_code=code).exclude(pk=member.pk).first()

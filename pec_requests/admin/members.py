@@ -22,7 +22,7 @@ from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from members import exporting
-from members.current import require_permission
+from members.current import may, only_where, require_permission
 from members.keyset import Condition, Source
 from members.lists import ListFilter, by_term
 from members.models import Member
@@ -152,10 +152,11 @@ class MemberWithPecAdmin(CorrectingAdmin):
             asked["lista"] = request.GET.urlencode()
         else:
             asked.setlist("ids", [str(pk) for pk in queryset.values_list("pk", flat=True)])
-        return self._ask(request, self._chosen(request, asked), asked)
+        with only_where(request.user, REQUEST):
+            return self._ask(request, self._chosen(request, asked), asked)
 
     def has_request_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm(REQUEST))
+        return may(request.user, REQUEST)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.request_view)
@@ -168,6 +169,10 @@ class MemberWithPecAdmin(CorrectingAdmin):
         ``lista`` asks for, or, with ``tutti``, everybody without a PEC.
         """
         require_permission(request, REQUEST)
+        with only_where(request.user, REQUEST):
+            return self._request_page(request)
+
+    def _request_page(self, request: HttpRequest) -> HttpResponse:
         asked = request.POST if request.method == "POST" else request.GET
         if ordered := self._ordered_before(asked):
             return ordered
@@ -247,7 +252,7 @@ class MemberWithPecAdmin(CorrectingAdmin):
         member: Member | None = kwargs.get("obj")
         if member:
             requests = list(PecRequest.objects.filter(member=member))
-            context |= {"pec_requests": requests, "may_request": self.has_request_permission(request)}
+            context |= {"pec_requests": requests, "may_request": may(request.user, REQUEST, member)}
             context["has_live"] = any(r.is_live for r in requests)
         return super().render_change_form(request, context, *args, **kwargs)
 
