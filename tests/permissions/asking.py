@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from http.cookies import SimpleCookie
 
+from django.core.handlers.base import BaseHandler
 from django.db import transaction
-from django.test import Client
+from django.test import Client, RequestFactory
 
 from tests.permissions.world import World
 
@@ -18,20 +19,31 @@ FORM = {
 
 
 class Asking:
-    """A browser that forgets what an answer set, and a database that forgets what an allowed POST did."""
+    """A browser that forgets what an answer set, and a database that forgets what an allowed POST did.
+
+    Straight to the handler, as a server does: what the test client keeps of every template takes a third of the time.
+    """
 
     def __init__(self, world: World, role: str) -> None:
-        self._client = Client(raise_request_exception=False)
+        client = Client()
         if user := world.users[role]:
-            self._client.force_login(user)
-        self._cookies = self._client.cookies.output(header="", sep=";")
+            client.force_login(user)
+        self._cookies = client.cookies.output(header="", sep=";")
+        self._factory = RequestFactory()
+        self._handler = BaseHandler()
+        self._handler.load_middleware()
 
-    def answer(self, method: str, url: str) -> int:
-        """The status. Only what is done by a POST that was not refused is taken back."""
-        self._client.cookies = SimpleCookie(self._cookies)
+    def answer(self, method: str, url: str, *, take_back: bool) -> int:
+        """The status. ``take_back``: what is done is undone, since this one may."""
+        if not take_back:
+            return self._status(method, url)
         with transaction.atomic():
-            if method == "get":
-                return self._client.get(url).status_code
-            response = self._client.post(url, FORM)
-            transaction.set_rollback(response.status_code in (200, 302))
-            return response.status_code
+            status = self._status(method, url)
+            transaction.set_rollback(True)
+            return status
+
+    def _status(self, method: str, url: str) -> int:
+        self._factory.cookies = SimpleCookie(self._cookies)
+        request = self._factory.get(url) if method == "get" else self._factory.post(url, FORM)
+        request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]  # as the test client does
+        return self._handler.get_response(request).status_code
