@@ -16,7 +16,6 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
@@ -26,7 +25,7 @@ from members.exports import PAGE
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
 from members.import_admin import ImportRunAdmin
-from members.keyset import Condition, Source
+from members.keyset import Condition, Source, rows_of
 from members.lists import ListAdmin, member_word
 from members.models import Albo, Enrolment, ImportRun, Member, Ordine, User
 from members.office_admin import ByOrdine
@@ -77,9 +76,7 @@ class MemberAdmin(ListAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
-        # What belongs to a member of the scope is of the scope: to join the members for it would be for nothing.
-        with scopes_disabled():
-            enrolments = Prefetch("enrolments", queryset=Enrolment.objects.select_related("albo"))
+        enrolments = Prefetch("enrolments", queryset=rows_of(Enrolment).select_related("albo"))
         rows: QuerySet[Member] = super().get_queryset(request).select_related("ordine")
         return rows.prefetch_related(enrolments)
 

@@ -11,10 +11,9 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django_scopes import scopes_disabled
 
 from members import access, contacts, proof, tax_codes
-from members.identification import normalise
+from members.identification import every_member, normalise
 from members.models import Member, User
 
 # A codice fiscale typed on a telephone: capitals, and no "corrections".
@@ -204,8 +203,7 @@ class MemberAdminForm(forms.ModelForm[Member]):
         if user and code != self.initial["tax_code"] and user.works_in_office:
             raise ValidationError(access.identity_of_staff())
         # In the whole installation, beyond the scope of this office: Django's own check would see only its own members.
-        with scopes_disabled():
-            other = Member.objects.filter(tax_code=code).exclude(pk=self.instance.pk).first()
+        other = every_member().filter(tax_code=code).exclude(pk=self.instance.pk).first()
         ordine_id = self.instance.ordine_id or getattr(self.cleaned_data.get("ordine"), "pk", None)
         if other is not None and other.ordine_id != ordine_id:
             raise ValidationError(gettext("Questa persona appartiene a un altro Ordine: chiedere il trasferimento."))

@@ -13,12 +13,11 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
-from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
 from members import access, emails, mail, sessions
-from members.identification import every_member
+from members.identification import every_member, every_role
 from members.models import Member, Ordine, StaffRole, User
 from members.names import search_key
 
@@ -51,9 +50,7 @@ def appoint(ordine: Ordine, person: Person, role: str, actor: Actor) -> tuple[St
         raise StaffRefused(_("L'e-mail %(problem)s.") % {"problem": problem.label})
     known = _member_account(person) if person.tax_code else _colleague(person)
     account = known or _new_account(person)
-    # In any Ordine, and whatever the scope: of the office that asks, this person may not be one yet.
-    with scopes_disabled():
-        held = StaffRole.objects.select_related("user", "ordine").filter(user=account, ordine=ordine).first()
+    held = every_role().select_related("user", "ordine").filter(user=account, ordine=ordine).first()
     if held is not None and held.role == role:
         return held, False
     if held is not None:
@@ -144,9 +141,8 @@ def _member_account(person: Person) -> User:
 
 def _colleague(person: Person) -> User | None:
     """Whoever works in an office with this e-mail already; ``StaffRefused`` where the e-mail is somebody else's."""
-    with scopes_disabled():
-        working = Q(pk__in=StaffRole.objects.values("user")) | Q(is_superuser=True)
-        others = list(User.objects.filter(working, email__iexact=person.email, is_active=True)[:2])
+    working = Q(pk__in=every_role().values("user")) | Q(is_superuser=True)
+    others = list(User.objects.filter(working, email__iexact=person.email, is_active=True)[:2])
     members = every_member().filter(personal_email__iexact=person.email).exclude(user__in=others)
     if not others and not members.exists():
         return None

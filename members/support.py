@@ -80,8 +80,8 @@ def alive(view_id: object, user: AnyUser) -> SupportView | None:
 def note(view: SupportView, path: str, actor: Actor) -> None:
     """This page was looked at: in the log once, however often it asks for itself again."""
     page = path[:200]
-    with scopes_disabled(), transaction.atomic():
-        unseen = SupportView.objects.filter(pk=view.pk).exclude(seen__contains=[page])
+    with transaction.atomic():
+        unseen = _every_view().filter(pk=view.pk).exclude(seen__contains=[page])
         if unseen.update(seen=Func(F("seen"), Value(page), function="array_append")):
             _record("support.page", actor, view, page=page)
 
@@ -89,9 +89,8 @@ def note(view: SupportView, path: str, actor: Actor) -> None:
 @transaction.atomic
 def end(view: SupportView, how: str, actor: Actor) -> bool:
     """Over, whatever a session still says. False where it was so already."""
-    with scopes_disabled():
-        if not SupportView.objects.filter(pk=view.pk, ended_at=None).update(ended_at=Now()):
-            return False
+    if not _every_view().filter(pk=view.pk, ended_at=None).update(ended_at=Now()):
+        return False
     _record("support.ended", actor, view, how=how)
     return True
 
@@ -116,9 +115,13 @@ def past(member: Member, limit: int) -> Iterator[tuple[datetime, str, str]]:
 
 
 def _open_views() -> QuerySet[SupportView]:
-    """Whoever asks is found by the account, before there is a scope."""
+    return _every_view().filter(ended_at=None).select_related("member__ordine", "member__user")
+
+
+def _every_view() -> QuerySet[SupportView]:
+    """Whoever looks is found by the account: it is before there is a scope, and decides which there will be."""
     with scopes_disabled():
-        return SupportView.objects.filter(ended_at=None).select_related("member__ordine", "member__user")
+        return SupportView.objects.all()
 
 
 def _record(action: str, actor: Actor, view: SupportView, **detail: str) -> None:

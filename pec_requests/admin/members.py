@@ -18,12 +18,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from members import exporting
 from members.current import may, only_where, require_permission
-from members.keyset import Condition, Source
+from members.keyset import Condition, Source, rows_of
 from members.lists import ListFilter, by_term
 from members.models import Member
 from members.table_files import Row
@@ -91,8 +90,7 @@ class PecFilter(ListFilter):
 def _in_status(*statuses: str) -> Condition:
     """Members with a request in one of these, which nobody has two of."""
     mine = PecRequest.objects.filter(member=OuterRef("pk"), status__in=statuses)
-    with scopes_disabled():
-        of_each = [PecRequest.objects.filter(status=status) for status in statuses]
+    of_each = [rows_of(PecRequest).filter(status=status) for status in statuses]
     return Condition(Q(Exists(mine)), tuple(Source(rows, ("sort",), "member_id") for rows in of_each))
 
 
@@ -108,8 +106,7 @@ class MemberWithPecAdmin(CorrectingAdmin):
     change_list_template = "admin/members/member/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
-        with scopes_disabled():
-            live = PecRequest.objects.filter(status__in=LIVE)
+        live = rows_of(PecRequest).filter(status__in=LIVE)
         return (
             super()
             .get_queryset(request)

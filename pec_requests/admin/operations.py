@@ -18,12 +18,11 @@ from django.utils.text import capfirst
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from members.admin import FederationAdmin
 from members.current import may, require_permission, roles_of
-from members.keyset import Condition, Source, prefixed
+from members.keyset import Condition, Source, prefixed, rows_of
 from members.lists import ColumnFilter, ListAdmin
 from members.office_admin import OfficeAdmin
 from members.roles import ordini_where
@@ -110,10 +109,7 @@ class ProviderOperationAdmin(ReadOnlyAdmin, ListAdmin):
 
     def word_conditions(self, word: str) -> list[Condition]:
         beginning = word.lower()
-        with scopes_disabled():
-            mailboxes = Source(
-                PecRequest.objects.filter(prefixed("address", beginning)), ("address",), finds="request_id"
-            )
+        mailboxes = Source(rows_of(PecRequest).filter(prefixed("address", beginning)), ("address",), finds="request_id")
         return [Condition(prefixed("request__address", beginning), (mailboxes,))]
 
     @admin.display(description=gettext_lazy("Casella"))

@@ -13,12 +13,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from audit.models import LogEntry
 from members.current import may, require_permission
-from members.keyset import Condition, Source
+from members.keyset import Condition, Source, rows_of
 from members.lists import ColumnFilter, ListAdmin
 from pec_requests import attention, lifecycle, recovery_alarms
 from pec_requests.admin.acts import (
@@ -128,8 +127,7 @@ class PecRequestAdmin(ListAdmin):
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PecRequest]:
-        with scopes_disabled():
-            unsettled = ProviderOperation.objects.filter(state__in=ProviderOperation.UNSETTLED).order_by("id")
+        unsettled = rows_of(ProviderOperation).filter(state__in=ProviderOperation.UNSETTLED).order_by("id")
         rows: QuerySet[PecRequest] = super().get_queryset(request).select_related("member__ordine", "domain")
         return rows.prefetch_related(Prefetch("operations", queryset=unsettled, to_attr="unsettled")).annotate(
             member_enrolled=Exists(attention.current_enrolments(OuterRef("member"))),

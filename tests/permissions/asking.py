@@ -12,9 +12,21 @@ from tests.permissions.world import World
 
 # What would be enough to do most things, for whoever may.
 FORM = {
-    **{"reason": "prova", "verdict": "MEMBER", "role": "RESPONSABILE", "act": "cancel", "conditions": "on"},
-    **{"name": "Ada", "surname": "Prova", "email": "ada.prova@example.com", "confirmed": "1", "keep": "1"},
-    **{"language": "de", "wants_reminders": "on", "mobile": "3331234567", "is_superuser": "on", "is_staff": "on"},
+    "reason": "prova",
+    "verdict": "MEMBER",
+    "role": "RESPONSABILE",
+    "act": "cancel",
+    "conditions": "on",
+    "name": "Ada",
+    "surname": "Prova",
+    "email": "ada.prova@example.com",
+    "confirmed": "1",
+    "keep": "1",
+    "language": "de",
+    "wants_reminders": "on",
+    "mobile": "3331234567",
+    "is_superuser": "on",
+    "is_staff": "on",
 }
 
 

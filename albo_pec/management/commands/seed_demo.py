@@ -18,8 +18,8 @@ from django_scopes import scope
 from audit import log
 from audit.actors import Actor
 from audit.models import LogEntry
-from members.importing import import_albo
 from members.current import roles_of
+from members.importing import import_albo
 from members.models import Member, Ordine, StaffRole, User
 from pec_requests import batches, eligibility, engine, lifecycle
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
