@@ -6,8 +6,6 @@ from functools import wraps
 from typing import Any
 
 from allauth.account import views as account_views
-from allauth.mfa.utils import is_mfa_enabled
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.contrib.auth import REDIRECT_FIELD_NAME
@@ -18,6 +16,7 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from members import second_factor
 from members.current import is_staff, staff_ordini
 from pec_requests import health
 
@@ -38,9 +37,15 @@ class StaffAdminSite(AdminSite):
 
         @wraps(guarded)
         def second_factor_first(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-            if settings.MFA_REQUIRED and self.has_permission(request) and not is_mfa_enabled(request.user):
-                messages.warning(request, _("Per lavorare in segreteria attiva prima il secondo fattore di accesso."))
-                return redirect("mfa_activate_totp")
+            if second_factor.required(request.user):
+                if not second_factor.enrolled(request.user):
+                    messages.warning(
+                        request, _("Per lavorare in segreteria attiva prima un secondo fattore di accesso.")
+                    )
+                    return redirect("mfa_index")
+                if not second_factor.shown(request):  # a session from before there was one
+                    messages.warning(request, _("Per lavorare in segreteria usa prima il tuo secondo fattore."))
+                    return redirect(second_factor.address_to_show(request))
             response: HttpResponse = guarded(request, *args, **kwargs)
             return response
 

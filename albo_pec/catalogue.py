@@ -36,6 +36,7 @@ OFFICE = (
     "albo_pec/admin_site.py",
     "audit/models.py",
     "members/*_files.py",
+    "members/entry_models.py",
     "members/filters.py",
     "members/import*.py",
     "members/lists.py",

@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "members.middleware.SupportViewMiddleware",
     "members.middleware.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "members.session_middleware.IdleSessionsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_structlog.middlewares.RequestMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
@@ -278,19 +279,29 @@ LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "members.account_adapter.AccountAdapter"
-ACCOUNT_FORMS = {"login": "members.forms.LoginForm"}
+ACCOUNT_FORMS = {"login": "members.forms.LoginForm", "change_password": "members.forms.ChangePasswordForm"}
 ACCOUNT_LOGIN_METHODS = {"username"}
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_SIGNUP_FIELDS = ["username*", "password1*"]
 ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300
-ACCOUNT_RATE_LIMITS = {"login": "30/m/ip", "login_failed": "30/m/ip,20/5m/key", "reauthenticate": "10/m/user"}
+ACCOUNT_RATE_LIMITS = False  # allauth counts in the cache, which may be emptied: ours are in ``members.throttle``
 # allauth takes the caller's address from X-Forwarded-For only behind this many proxies.
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXIES", default=0)
 MFA_REQUIRED = env.bool("MFA_REQUIRED", default=not DEBUG)
 MFA_ADAPTER = "members.account_adapter.SecondFactorAdapter"
-MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "members.second_factor_forms.CodeForm",
+    "authenticate_webauthn": "members.second_factor_forms.KeyForm",
+    "reauthenticate": "members.second_factor_forms.CodeAgainForm",
+    "reauthenticate_webauthn": "members.second_factor_forms.KeyAgainForm",
+    "activate_totp": "members.second_factor_forms.ActivateCodeForm",
+    "add_webauthn": "members.second_factor_forms.AddKeyForm",
+}
 MFA_TOTP_ISSUER = SITE_NAME
+MFA_TOTP_TOLERANCE = 1  # a clock may be half a minute off; each code counts once all the same
+MFA_RECOVERY_CODES_SHOW_ONCE = True
 # How long somebody of the office may look at the portal as a member sees it, at a stretch.
 SUPPORT_VIEW_MINUTES = env.int("SUPPORT_VIEW_MINUTES", default=15)
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=30)
@@ -379,12 +390,16 @@ HTTPS = PORTAL_URL.startswith("https://")
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 LANGUAGE_COOKIE_NAME = "__Host-language" if HTTPS else "language"
+DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.int("TRUSTED_PROXIES", default=0) else None
 SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+# A session ends so long after somebody came in, and when nobody has asked for a page in the minutes below.
 SESSION_COOKIE_AGE = env.int("SESSION_HOURS", default=8) * 3600
+STAFF_IDLE_MINUTES = env.int("STAFF_IDLE_MINUTES", default=30)
+IDLE_MINUTES = env.int("IDLE_MINUTES", default=60)
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
 SESSION_ENGINE = "members.session_store"
 CSRF_FAILURE_VIEW = "albo_pec.views.csrf_failure"

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from audit import log
 from audit.actors import Actor
-from members import emails, mail
+from members import emails, mail, sessions, throttle
 from members.identification import every_member, identify
 from members.links import LinkState, address, digest, new_secret
 from members.models import AccessLink, Member, Ordine, User
@@ -150,6 +150,8 @@ def set_password(link_id: int, password: str, actor: Actor) -> User:
     now = timezone.now()
     AccessLink.objects.filter(pk=link_id).update(used_at=now)
     _live_links(user).exclude(pk=link_id).update(replaced_at=now)
+    sessions.end_all(user)
+    throttle.lift(user)  # the link has proved who they are: what strangers have tried stands in nobody's way
     _record("access.password_set", actor, user.record)
     if had_password:
         tell_password_changed(user)
@@ -182,11 +184,16 @@ def tell_second_factor_changed(user: User) -> None:
     _tell(user, "second_factor_changed")
 
 
-def _tell(user: User, template: str) -> None:
+def tell_new_device(user: User, device: str, ip: str | None) -> None:
+    """The same for a sign-in by a browser that had never been seen with this account."""
+    _tell(user, "new_device", device=device, ip=ip or "")
+
+
+def _tell(user: User, template: str, **more: str) -> None:
     member = user.record
     to = _mail_address(user, member)
     if to:
-        context = {"member": member, "name": _name(user, member), "at": timezone.now()}
+        context = {"member": member, "name": _name(user, member), "at": timezone.now(), **more}
         mail.send(template, to=to, ordine=member.ordine if member else None, context=context)
 
 
@@ -217,6 +224,7 @@ def void_password(user: User, actor: Actor) -> None:
     account.set_unusable_password()
     account.save(update_fields=["password"])
     _live_links(account).update(replaced_at=timezone.now())
+    sessions.end_all(account)
     _record("access.password_voided", actor, account.record)
 
 
@@ -229,6 +237,7 @@ def retire(user: User) -> bool:
     user.is_active = False
     user.set_unusable_password()
     user.save(update_fields=["is_active", "password"])
+    sessions.end_all(user)
     void_links(user)
     return True
 

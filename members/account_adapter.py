@@ -7,29 +7,35 @@ from typing import Any, ClassVar
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.mfa.adapter import DefaultMFAAdapter
 from django.conf import settings
+from django.contrib.auth import authenticate
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.functional import Promise
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audit import log
 from audit.actors import Actor
-from members import access, gateways, languages, passwordless, proof
+from members import access, devices, gateways, languages, passwordless, proof, sessions, throttle
 from members.current import is_staff, record_of
 from members.identification import identify
 from members.models import Member, User
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
+    _has_been_here = False
     error_messages: ClassVar[dict[str, str | Promise]] = {
         **DefaultAccountAdapter.error_messages,
         "username_password_mismatch": _(
             "I dati inseriti non sono corretti. Controlla codice fiscale (o e-mail) e password."
         ),
-        "too_many_login_attempts": _("Troppi tentativi non riusciti. Aspetta cinque minuti e riprova."),
+        "too_many_login_attempts": _(
+            "Troppi tentativi non riusciti. Aspetta qualche minuto e riprova, oppure usa «Password dimenticata?»."
+        ),
         "incorrect_password": _("La password non è corretta."),
         "enter_current_password": _("La password attuale non è corretta."),
-        "incorrect_code": _("Il codice non è corretto."),
+        "incorrect_code": _("Il codice non è corretto, o è già stato usato."),
+        "incorrect_key": _("La chiave di sicurezza non è stata riconosciuta. Riprova."),
         "rate_limited": _("Troppi tentativi. Aspetta qualche minuto e riprova."),
     }
 
@@ -47,17 +53,40 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
     def get_password_change_redirect_url(self, request: HttpRequest) -> str:
         return reverse("mfa_index")
 
+    def authenticate(self, request: HttpRequest, **credentials: Any) -> User | None:
+        """By name and password. Each try is counted before it is looked at; who may not try again is not looked at."""
+        name = str(credentials.get("username", ""))
+        user = identify(name).user
+        attempt = throttle.attempt(request, throttle.LOGIN, user, name)
+        if not attempt.allowed:
+            raise self.validation_error("too_many_login_attempts")
+        found: User | None = authenticate(request, **credentials)
+        if found is None or attempt.void:
+            self.authentication_failed(request, **credentials)
+            return None
+        attempt.succeeded()
+        return found
+
     def reauthenticate(self, user: User, password: str) -> bool:
         """The password, typed again on allauth's page."""
-        right: bool = super().reauthenticate(user, password)
-        if right:
-            proof.remember(self.request)
-        return right
+        attempt = throttle.attempt(self.request, throttle.PROOF, user)
+        if not attempt.allowed:
+            raise self.validation_error("rate_limited")
+        if not proof.by_password(self.request, password):
+            return False
+        attempt.succeeded()
+        return True
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """allauth asks before what changes the second factor: whatever has proved it elsewhere is good there."""
+        return not proof.has_just_proved(self.request)
 
     def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
-        """allauth's, and SPID or CIE for who has no password."""
-        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
-        return [*methods, *passwordless.way(user)]
+        """allauth's, and SPID or CIE for who has no password. A page asks twice, each time with a query for each."""
+        if not hasattr(self.request, "_ways_to_prove"):
+            self.request._ways_to_prove = [*super().get_reauthentication_methods(user), *passwordless.way(user)]
+        ways: list[dict[str, Any]] = self.request._ways_to_prove
+        return ways
 
     # What is written down
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
@@ -68,13 +97,27 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         else:
             _record("access.login", request, record_of(user))
         request.session[gateways.SESSION_KEY] = evidence
+        sessions.begin(request)
         languages.bring_along(request, record_of(user))
         response: HttpResponse = super().post_login(request, user, **kwargs)
+        new_device = devices.remember(request, response, user)
+        if new_device and self._has_been_here:
+            access.tell_new_device(
+                user, devices.in_words(request.META.get("HTTP_USER_AGENT", "")), Actor.of(request).ip
+            )
         return response
+
+    def login(self, request: HttpRequest, user: User) -> None:
+        self._has_been_here = user.last_login is not None  # which is about to become now
+        super().login(request, user)
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Looked up and written whoever it was, so that the answer takes the same time."""
         _record("access.login_failed", request, identify(credentials.get("username", "")).member)
+
+    def second_factor_failed(self, request: HttpRequest, user: User) -> None:
+        """Whoever tries has the password."""
+        _record("access.second_factor_failed", request, record_of(user))
 
     def logout(self, request: HttpRequest) -> None:
         _record("access.logout", request, record_of(request.user))
@@ -83,6 +126,7 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
     def set_password(self, user: User, password: str) -> None:
         """A password changed by who knows the old one."""
         super().set_password(user, password)
+        sessions.end_others(self.request)
         _record("access.password_set", self.request, record_of(user))
 
     # What is mailed
@@ -97,14 +141,36 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
         if template_prefix == "account/email/password_changed":
             access.tell_password_changed(user)
         elif template_prefix.startswith("mfa/"):
+            _record(f"second_factor.{template_prefix.rpartition('/')[2]}", self.request, record_of(user))
             access.tell_second_factor_changed(user)
 
 
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth is not typed
+    error_messages: ClassVar[dict[str, str | Promise]] = {
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": AccountAdapter.error_messages["incorrect_code"],
+        "cannot_generate_recovery_codes": _("Attiva prima un secondo fattore: i codici di recupero ne fanno le veci."),
+    }
+
     def is_mfa_enabled(self, user: User, types: list[str] | None = None) -> bool:
         """Without asking the database for kinds that nobody can have here: one page asks for each of them, twice."""
         possible = types and [kind for kind in types if kind in settings.MFA_SUPPORTED_TYPES]
         return possible != [] and bool(super().is_mfa_enabled(user, types=possible))
+
+    def get_totp_label(self, user: User) -> str:
+        """What the app shows: a member's user name says nothing to anybody."""
+        return user.get_full_name() or user.get_username()
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        return {**super().get_public_key_credential_rp_entity(), "name": settings.SITE_NAME}
+
+    def get_public_key_credential_user_entity(self, user: User) -> dict[str, Any]:
+        label = self.get_totp_label(user)
+        return {**super().get_public_key_credential_user_entity(user), "display_name": label, "name": label}
+
+    def generate_authenticator_name(self, user: User, type: str) -> str:
+        """What a key is called whose owner has not named it."""
+        return gettext("Chiave di sicurezza")
 
 
 def _record(action: str, request: HttpRequest, member: Member | None, **detail: str) -> None:

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import ForeignKey, Model, Prefetch, QuerySet
 from django.forms import ModelChoiceField
@@ -19,14 +20,16 @@ from django.utils.translation import gettext_lazy
 
 from audit import log
 from audit.actors import Actor
-from members import access, contacts, exporting, history, letter_admin, sessions, support_admin
+from members import access, contacts, exporting, history, letter_admin, sessions, support_admin, throttle
 from members.current import may, require_permission, roles_of
+from members.entry_models import Tally
 from members.exports import PAGE
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
 from members.import_admin import ImportRunAdmin
 from members.keyset import Condition, Source, rows_of
 from members.lists import ListAdmin, member_word
+from members.lock_admin import LockAdmin
 from members.models import Albo, Enrolment, ImportRun, Member, Ordine, User
 from members.office_admin import ByOrdine
 from members.roles import INVITE_MEMBER, PRINT_CODE, SEE_AS_MEMBER, ordini_where
@@ -149,6 +152,18 @@ class MemberAdmin(ListAdmin):
             action = "member.updated" if change else "member.created"
             actor = Actor.of(request)
             log.record(action, actor, member, person=member.pk, ordine=member.ordine.code, fields=", ".join(fields))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if not throttle.may_look_for(request, request.GET.get(SEARCH_VAR, "")):
+            return throttle.refusal(request, throttle.OFFICE_SEARCH.per_person.seconds)
+        return super().changelist_view(request, extra_context)
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        if not throttle.may_look_for(request, request.POST.get("tax_code", "")):
+            return throttle.refusal(request, throttle.OFFICE_SEARCH.per_person.seconds)
+        return super().add_view(request, form_url, extra_context)
 
     def get_urls(self) -> list[URLPattern]:
         own = [
@@ -290,6 +305,7 @@ class FederationAdmin(admin.ModelAdmin[Any]):
 
 
 admin.site.register(ImportRun, ImportRunAdmin)
+admin.site.register(Tally, LockAdmin)
 
 
 @admin.register(Ordine)

@@ -20,7 +20,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django_scopes import scope, scopes_disabled
 
-from members import roles
+from members import proof, roles
 from members.models import Member, Ordine, StaffRole, User
 
 AnyUser = Any  # a User or an AnonymousUser, which Django types apart
@@ -120,9 +120,13 @@ def may(user: AnyUser, permission: str, obj: Model | None = None) -> bool:
 
 
 def require_permission(request: HttpRequest, permission: str, obj: Model | None = None) -> None:
-    """403 where the signed-in user lacks a named permission, for an object in the Ordine that the object belongs to."""
+    """403 where the signed-in user lacks a named permission, for an object in the Ordine that the object belongs to.
+
+    Who has it is asked to prove who they are, where it is for something delicate.
+    """
     if not may(request.user, permission, obj):
         raise PermissionDenied
+    proof.require_for(request, permission)
 
 
 def only_where(user: AnyUser, permission: str) -> AbstractContextManager[None]:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.adapter import get_adapter
+from allauth.account.forms import ChangePasswordForm as AllauthChangePasswordForm
 from allauth.account.forms import LoginForm as AllauthLoginForm
+from allauth.core import context
 from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
@@ -12,7 +15,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from members import access, contacts, proof, tax_codes
+from members import access, contacts, proof, tax_codes, throttle
 from members.identification import every_member, normalise
 from members.models import Member, User
 
@@ -34,6 +37,18 @@ class LoginForm(AllauthLoginForm):  # type: ignore[misc]  # allauth is not typed
     def clean_login(self) -> str:
         """One spelling for one person, so that attempts are counted together."""
         return normalise(self.cleaned_data["login"])
+
+
+class ChangePasswordForm(AllauthChangePasswordForm):  # type: ignore[misc]  # allauth is not typed
+    """Another password, by who knows the old one."""
+
+    def clean_oldpassword(self) -> str:
+        attempt = throttle.attempt(context.request, throttle.PROOF, self.user)
+        if not attempt.allowed:
+            raise get_adapter().validation_error("rate_limited")
+        old: str = super().clean_oldpassword()
+        attempt.succeeded()
+        return old
 
 
 class PasswordForgottenForm(forms.Form):

@@ -6,7 +6,6 @@ import logging
 
 from allauth.account.adapter import get_adapter
 from allauth.account.utils import get_next_redirect_url, perform_login
-from allauth.core import ratelimit
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -37,8 +36,8 @@ def start(request: HttpRequest, key: str) -> HttpResponse:
     gateway = _gateway(key)
     if request.method != "POST":
         return redirect("account_login")
-    if not ratelimit.consume(request, action="login"):
-        return throttle.refusal(request)
+    if not throttle.allow_caller(request, "identity", throttle.IDENTITY):
+        return throttle.refusal(request, throttle.IDENTITY.seconds)
     confirming = request.user.is_authenticated and "confirm" in request.POST
     next_url = get_next_redirect_url(request) or ""
     try:
@@ -56,11 +55,15 @@ def come_back(request: HttpRequest, key: str) -> HttpResponse:
     journey = digital_identity.returning(request, gateway)
     if journey is None and request.user.is_authenticated and "code" in request.GET:
         return redirect("account_login")  # back, or once more, after coming in: it leads on
+    if journey is None and not throttle.may_return(request):
+        return throttle.refusal(request, throttle.WRONG_RETURN.seconds)
     confirming, next_url = (journey.confirming, journey.next_url) if journey else (False, "")
     try:
         identity = digital_identity.arrive(request, gateway, journey)
         return _confirm(request, identity, next_url) if confirming else _enter(request, identity, next_url)
     except IdentityRefused as refused:
+        if refused.problem in (Problem.EXPIRED, Problem.NOT_TRUSTED):
+            throttle.count_wrong_return(request)
         return _refused(request, gateway, refused, confirming=confirming, next_url=next_url)
 
 

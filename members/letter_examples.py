@@ -15,7 +15,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from members import emails
+from members import devices, emails
 from members.mail import Letter
 from members.models import Member, Ordine, StaffRole
 
@@ -96,6 +96,11 @@ EXAMPLES = {
     **_to_account("password_changed", _("Quando la password del portale è cambiata")),
     **_to_account("second_factor_changed", _("Quando il secondo fattore di accesso è cambiato")),
     **_to_account(
+        "new_device",
+        _("Quando qualcuno entra nel portale da un dispositivo mai usato prima"),
+        more=lambda: {"device": devices.in_words("Windows Firefox/"), "ip": "192.0.2.7"},
+    ),
+    **_to_account(
         "email_confirm",
         _("Al nuovo indirizzo, quando l'iscritto cambia da sé l'e-mail personale"),
         more=lambda: {"link": link("members:confirm_email"), "hours": settings.EMAIL_LINK_HOURS},
@@ -118,7 +123,7 @@ EXAMPLES = {
     **_to_account(
         "support_view",
         _("Quando il responsabile guarda il portale come lo vede l'iscritto"),
-        more=lambda: {"who": _COLLEAGUE, "reason": _("Ha telefonato: non trova la casella.")},
+        more=lambda: {"who": _COLLEAGUE, "reason": "Ha telefonato: non trova la casella."},
     ),
     **_to_colleague(
         "office_staff_invited",

@@ -15,7 +15,9 @@ from django_scopes import ScopedManager, scopes_disabled
 
 from members import emails, tax_codes
 from members.emails import EmailProblem
-from members.entry_models import Session as Session  # where Django looks for the models of this app
+from members.entry_models import KnownDevice as KnownDevice  # here Django looks for the models of this app
+from members.entry_models import Session as Session
+from members.entry_models import Tally as Tally
 from members.names import SEARCH_KEY_LENGTH, search_key
 from members.support_models import SupportView as SupportView  # where Django looks for the models of this app
 

@@ -43,7 +43,8 @@ def proof_first(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 def way(user: User) -> list[dict[str, str]]:
     """The page for it, in allauth's list of ways to confirm that one is oneself."""
-    if user.has_usable_password() or not gateways.configured():
+    if user.has_usable_password():
         return []
-    url = reverse("account_reauthenticate")
-    return [{"id": "identity", "description": _("Con SPID o CIE"), "url": url}]
+    if not gateways.configured():
+        return [{"id": "password", "description": _("Con una nuova password"), "url": reverse("account_set_password")}]
+    return [{"id": "identity", "description": _("Con SPID o CIE"), "url": reverse("account_reauthenticate")}]

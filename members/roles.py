@@ -17,6 +17,7 @@ Role = StaffRole.Role
 EXPORT_LISTS = "members.export_lists"
 IMPORT_ALBO = "members.import_albo"
 INVITE_MEMBER = "members.invite_member"
+LIFT_LOCK = "members.lift_lock"
 MANAGE_STAFF = "members.manage_staff"
 PRINT_CODE = "members.print_code"
 PRINT_SHEET = "members.print_sheet"
@@ -52,6 +53,7 @@ _OPERATORE = _REVISORE - {"audit.view_logentry", "members.view_staffrole"} | {
     IMPORT_ALBO,
     EXPORT_LISTS,
     INVITE_MEMBER,
+    LIFT_LOCK,
     PRINT_CODE,
     "pec_requests.request_pec",
     "pec_requests.cancel_request",

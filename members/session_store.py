@@ -30,7 +30,7 @@ class SessionStore(DatabaseStore):
         return Session
 
     def _get_session_from_db(self) -> Session | None:
-        row: Session | None = super()._get_session_from_db()  # type: ignore[assignment]  # typed for Django's model
+        row: Session | None = super()._get_session_from_db()  # type: ignore[misc]  # Django's own, not in its stubs
         self.seen_at = row.seen_at if row else None
         return row
 
@@ -44,6 +44,12 @@ class SessionStore(DatabaseStore):
         )
 
 
+def entered_at(session: Any) -> datetime | None:
+    """When whoever is in has come in."""
+    at = session.get(ENTRY_KEY, {}).get("at")
+    return datetime.fromisoformat(at) if at else None
+
+
 def _owner_of(data: dict[str, Any]) -> int | None:
     if owner := data.get(SESSION_KEY):
         return int(owner)
@@ -53,6 +59,4 @@ def _owner_of(data: dict[str, Any]) -> int | None:
 
 def _end_of(data: dict[str, Any]) -> datetime:
     """So long after somebody came in, however busy they are: what is saved in between moves it no further."""
-    began = data.get(ENTRY_KEY, {}).get("at")
-    start = datetime.fromisoformat(began) if began else timezone.now()
-    return start + timedelta(seconds=settings.SESSION_COOKIE_AGE)
+    return (entered_at(data) or timezone.now()) + timedelta(seconds=settings.SESSION_COOKIE_AGE)

@@ -163,16 +163,17 @@ class StaffRoleAdmin(ByOrdine, admin.ModelAdmin[StaffRole]):
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]  # Django's own, for its own pages
         require_permission(request, VIEW, held)
         form = RoleForm(request.POST if request.method == "POST" else None, initial={"role": held.role})
-        if request.method == "POST":
+        # Before the form is filled in: nothing of it is lost on the way to prove who one is.
+        if request.method == "POST" or may(request.user, MANAGE_STAFF, held):
             require_permission(request, MANAGE_STAFF, held)
-            if form.is_valid():
-                try:
-                    done = staffing.change_role(held.pk, form.cleaned_data["role"], Actor.of(request))
-                except StaffRefused as why:
-                    form.add_error(None, str(why))
-                else:
-                    self._tell(request, done, _("Ruolo cambiato: la persona riceve un'e-mail."))
-                    return redirect("admin:members_staffrole_changelist")
+        if request.method == "POST" and form.is_valid():
+            try:
+                done = staffing.change_role(held.pk, form.cleaned_data["role"], Actor.of(request))
+            except StaffRefused as why:
+                form.add_error(None, str(why))
+            else:
+                self._tell(request, done, _("Ruolo cambiato: la persona riceve un'e-mail."))
+                return redirect("admin:members_staffrole_changelist")
         context = {
             "held": held,
             "person": staffing.person_name(held.user),

@@ -7,7 +7,17 @@ from datetime import timedelta
 from celery import shared_task
 
 from audit.actors import Actor
-from members import access, contacts, import_runs, import_working, mail, support
+from members import (
+    access,
+    contacts,
+    devices,
+    import_runs,
+    import_working,
+    mail,
+    sessions,
+    support,
+    throttle,
+)
 
 LINKS_KEPT = timedelta(days=30)
 MAIL_BODIES_KEPT = timedelta(days=1)
@@ -28,9 +38,12 @@ def send_password_link(identifier: str, ip: str | None) -> None:
 
 @shared_task
 def forget_old_links() -> None:
-    """Every night: ended links, old mails, and the text of mails that went out."""
+    """Every night: ended links and sessions, what no longer counts, old mails, and the text of mails that went out."""
     access.forget(LINKS_KEPT)
     contacts.forget(LINKS_KEPT)
+    sessions.forget()
+    devices.forget_old()
+    throttle.forget()
     mail.forget(bodies_after=MAIL_BODIES_KEPT, rows_after=MAILS_KEPT)
 
 

@@ -16,6 +16,7 @@ from audit.actors import Actor
 from members import access, contacts, passwordless, proof, support, throttle, wake
 from members.current import record_required
 from members.forms import FirstAccessForm, MobileForm, NewPasswordForm, PasswordForgottenForm, PersonalEmailForm
+from members.identification import identify
 from members.links import LinkState
 from members.models import Member
 from members.tasks import send_password_link
@@ -82,8 +83,12 @@ def drop_email(request: HttpRequest, member: Member) -> HttpResponse:
 @never_cache
 def confirm_email(request: HttpRequest, secret: str) -> HttpResponse:
     """The link in the mail to the new address. Opening it changes nothing (mail scanners open links): a button does."""
+    if not throttle.may_open_links(request):
+        return throttle.refusal(request, throttle.WRONG_LINKS.seconds)
     confirming = request.method == "POST"
     link = contacts.confirm(secret, Actor.of(request)) if confirming else contacts.inspect(secret)
+    if link.state is LinkState.UNKNOWN:
+        throttle.count_wrong_link(request)
     alive = link.state is LinkState.VALID
     context = {"change": link.change, "confirmed": confirming and alive, "state": link.state.value}
     return render(request, "members/confirm_email.html", context, status=200 if alive else 410)
@@ -131,7 +136,8 @@ def first_access(request: HttpRequest) -> HttpResponse:
     form = FirstAccessForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
         tax_code: str = form.cleaned_data["tax_code"]
-        if not throttle.allow(request, throttle.PRINTED_CODE, tax_code):
+        # Counted for whom it is about, so that the office sees it; the same work where that is nobody.
+        if not throttle.allow(request, throttle.PRINTED_CODE, tax_code, identify(tax_code).user):
             return throttle.refusal(request, throttle.PRINTED_CODE.per_person.seconds)
         found = access.inspect_code(tax_code, form.cleaned_data["code"])
         if found.state is not LinkState.UNKNOWN:
@@ -144,7 +150,12 @@ def first_access(request: HttpRequest) -> HttpResponse:
 @never_cache
 def open_link(request: HttpRequest, token: str) -> HttpResponse:
     """A link from a mail. Opening it uses nothing up: mail scanners open links, too."""
-    return _enter(request, access.inspect(token))
+    if not throttle.may_open_links(request):
+        return throttle.refusal(request, throttle.WRONG_LINKS.seconds)
+    found = access.inspect(token)
+    if found.state is LinkState.UNKNOWN:
+        throttle.count_wrong_link(request)
+    return _enter(request, found)
 
 
 def _enter(request: HttpRequest, found: access.Inspection) -> HttpResponse:

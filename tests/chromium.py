@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+# The first has no windows to draw, and takes half the work to open a page.
+PACKAGES = ("chromium-headless-shell", "chromium")
+NAMES = (*PACKAGES, "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 @cache
@@ -39,13 +41,14 @@ def _starts(program: str) -> bool:
 
 
 def install() -> None:
-    """The distribution's package as root, which brings its libraries along; else Playwright's own build."""
+    """A package of the distribution as root, which brings its libraries along; else Playwright's own build."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         _run(["apt-get", "update", "-qq"])
-        _run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", "chromium"])
-        find.cache_clear()
-        if find():
-            return
+        for package in PACKAGES:
+            _run(["apt-get", "install", "-qq", "-y", "--no-install-recommends", package])
+            find.cache_clear()
+            if find():
+                return
     _run([sys.executable, "-m", "playwright", "install", "chromium"])
     find.cache_clear()
 

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from django.utils import timezone
+
+from albo_pec.embedded.locks import FileLock
 
 if TYPE_CHECKING:
+    from pytest_django import DjangoDbBlocker
+
     from tests.sandbox_process import SandboxProcess
+
+MIGRATED = "migrated"
+MIGRATION_SECONDS = 240.0
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -22,12 +30,67 @@ def cheap_settings() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings: None,
+    django_db_blocker: DjangoDbBlocker,
+    tmp_path_factory: pytest.TempPathFactory,
+    worker_id: str,
+) -> None:
+    """The migrations run once: the database of each worker of xdist is a copy of what the first has migrated."""
+    from django.db import connection
+
+    if worker_id == "master":
+        return
+    asked = connection.settings_dict["TEST"]
+    shared = tmp_path_factory.getbasetemp().parent
+    lock, done = FileLock(shared / "migrating.lock"), shared / "migrated"
+    assert lock.acquire(seconds=MIGRATION_SECONDS)
+    try:
+        if not done.exists():
+            with django_db_blocker.unblock():
+                migrate(asked | {"NAME": MIGRATED})
+            done.touch()
+    finally:
+        lock.release()
+    asked["TEMPLATE"] = MIGRATED
+
+
+def migrate(asked: dict[str, Any]) -> None:
+    """A test database like any other, which nobody stays connected to."""
+    from django.db import connection
+
+    before = connection.settings_dict
+    connection.settings_dict = before | {"TEST": asked}
+    connection.creation.create_test_db(verbosity=0, autoclobber=True)
+    connection.close()
+    connection.settings_dict = before
+
+
 @pytest.fixture(autouse=True)
 def no_old_limits() -> None:
     """No test meets the limits that another has used up. Each worker of xdist has a database of Valkey to itself."""
     from django.core.cache import cache
 
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def forced_logins_come_by_the_door(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever a test logs in has come in just now, as by the door: with a beginning, and the office may act at once."""
+    from django.test import Client
+
+    from members.session_store import ENTRY_KEY
+
+    plain = Client.force_login
+
+    def come_in(client: Client, *args: object, **kwargs: object) -> None:
+        plain(client, *args, **kwargs)  # type: ignore[arg-type]  # whatever the test gives
+        session = client.session
+        session[ENTRY_KEY] = {"at": timezone.now().isoformat(), "ip": "127.0.0.1", "agent": ""}
+        session.save()
+
+    monkeypatch.setattr(Client, "force_login", come_in)
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,11 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.urls import Resolver404, resolve
 from django.urls.converters import SlugConverter, StringConverter, UUIDConverter
 from django_scopes import scopes_disabled
 
+from members.links import SignedNumber
 from members.models import StaffRole
 from members.roles import OF_THE_ORDINE_ALONE, PERMISSIONS_BY_ROLE
 from tests.permissions.asking import Asking
@@ -84,7 +86,9 @@ MATRIX: list[tuple[Answers, Answers, str]] = [
     # The second factor, of whoever has none yet, and has not just typed the password.
     (signed_in(200), Answers(302, *[405] * 9), "mfa_index"),
     (same(302), same(302), "mfa_authenticate mfa_reauthenticate mfa_activate_totp mfa_generate_recovery_codes"),
-    (signed_in(404), signed_in(404), "mfa_deactivate_totp mfa_download_recovery_codes"),
+    (same(302), same(302), "mfa_add_webauthn mfa_reauthenticate_webauthn mfa_remove_webauthn"),
+    (signed_in(404), signed_in(404), "mfa_deactivate_totp"),
+    (signed_in(200), same(302), "sessions"),
     (signed_in(404), Answers(302, *[405] * 9), "mfa_view_recovery_codes"),
     # --- The office: what it reads ------------------------------------------------------------------------------------
     (ALL_OFFICES, ALL_OFFICES, "admin:index admin:app_list"),
@@ -148,6 +152,11 @@ MATRIX: list[tuple[Answers, Answers, str]] = [
         office(403, 200, 200, 404, 403, 200),
         "admin:members_member_code admin:members_member_leave",
     ),
+    # Accounts that are locked, of who may lift it.
+    (office(403, 200, 200, 200, 200, 200), office(403, 200, 200, 200, 200, 200), "admin:members_tally_changelist"),
+    (office(302, 200, 200, 302, 302, 200), office(302, 200, 200, 302, 302, 200), "admin:members_tally_history"),
+    (office(403, 200, 200, 302, 302, 200), NOBODY, "admin:members_tally_change"),
+    (office(403, 200, 200, 404, 404, 200), office(403, 302, 302, 404, 404, 302), "admin:members_tally_lift"),
     # There is no file of rejected lines, for whoever may have it.
     (office(403, 404, 404, 404, 403, 404), office(403, 404, 404, 404, 403, 404), "admin:members_importrun_rejects"),
     # --- The office: what the responsabile does -----------------------------------------------------------------------
@@ -193,12 +202,13 @@ MATRIX: list[tuple[Answers, Answers, str]] = [
             f"admin:{name}_delete"
             for name in (
                 *("members_member", "members_importrun", "members_staffrole", "members_ordine", "members_albo"),
-                *("members_user", "pec_requests_pecrequest", "pec_requests_requestbatch", "pec_requests_difference"),
+                *("members_tally", "members_user"),
+                *("pec_requests_pecrequest", "pec_requests_requestbatch", "pec_requests_difference"),
                 *("pec_requests_provideroperation", "pec_requests_providerhealth", "pec_requests_pecdomain"),
             )
         )
         + " admin:pec_requests_pecrequest_add admin:pec_requests_requestbatch_add admin:pec_requests_difference_add"
-        " admin:pec_requests_provideroperation_add admin:pec_requests_providerhealth_add",
+        " admin:pec_requests_provideroperation_add admin:pec_requests_providerhealth_add admin:members_tally_add",
     ),
     (NOBODY, NO_OFFICE, "admin:autocomplete"),
     (NOWHERE, NOWHERE, "admin:view_on_site /admin/(?P<url>.*)$"),
@@ -213,15 +223,21 @@ MATRIX: list[tuple[Answers, Answers, str]] = [
             f"/admin/{name}/<path:object_id>/"
             for name in (
                 *("members/member", "members/importrun", "members/staffrole", "members/ordine", "members/albo"),
-                *("members/user", "pec_requests/pecrequest", "pec_requests/requestbatch", "pec_requests/difference"),
+                *("members/tally", "members/user"),
+                *("pec_requests/pecrequest", "pec_requests/requestbatch", "pec_requests/difference"),
                 *("pec_requests/provideroperation", "pec_requests/providerhealth", "pec_requests/pecdomain"),
             )
         ),
     ),
 ]
 PAGES = {key: (get, post) for get, post, keys in MATRIX for key in keys.split()}
-# Of the other Ordine not as ``THERE`` has it: who may change nothing anywhere is told so before anything is looked up.
-OTHERWISE = {("post", "revisore", "admin:members_member_change"): 403}
+# Of the other Ordine not as ``THERE`` has it: who may do so nowhere is told so before anything is looked up.
+OTHERWISE = {
+    ("post", "revisore", "admin:members_member_change"): 403,
+    ("get", "revisore", "admin:members_tally_change"): 403,
+    ("get", "revisore", "admin:members_tally_lift"): 403,
+    ("post", "revisore", "admin:members_tally_lift"): 403,
+}
 
 
 def names() -> Iterator[str]:
@@ -290,7 +306,7 @@ def test_who_only_reads_holds_nothing_but_reading() -> None:
 
 
 def test_no_address_of_a_member_can_be_guessed() -> None:
-    """What names a row outside the office is a random UUID or a secret; the keys of the gateways name no row."""
+    """What names a row outside the office is a random UUID, a secret, or signed; the gateways' keys name no row."""
     gateways = {"members:identity_start", "members:identity_return"}
     seen = set()
     for address in addresses():
@@ -300,5 +316,8 @@ def test_no_address_of_a_member_can_be_guessed() -> None:
             seen.add(address.key)
             secret = name in ("secret", "token") and type(converter) is StringConverter and address.key in WORDS
             gateway = address.key in gateways and type(converter) is SlugConverter
-            assert type(converter) is UUIDConverter or secret or gateway, address.key
+            assert type(converter) in (UUIDConverter, SignedNumber) or secret or gateway, address.key
+    for forged in ("1", "1:", f"1:{'A' * 43}", SignedNumber().to_url(2).replace("2:", "1:", 1)):
+        with pytest.raises(Resolver404):
+            resolve(f"/utente/sicurezza/chiavi/{forged}/togli/")
     assert seen >= gateways | {"pec_requests:panel", "members:invitation"}

@@ -68,6 +68,7 @@ WRITTEN_BY_HAND = {
     "members/exports.py": "ExportAdmin._read",
     "members/mail.py": "drain",
     "members/staffing.py": "_one_at_a_time",
+    "members/throttle.py": "_count",  # of accounts and callers
     "pec_requests/addresses.py": "reserve",  # no address is two people's, wherever they are
     "pec_requests/shares.py": "_deal",
     # One import, of one Ordine, which is in each statement; a person of another is told apart there.
@@ -100,6 +101,8 @@ OF_NO_ORDINE = {
     "members.User_groups": "empty: Django's groups are not read",
     "members.User_user_permissions": "empty: Django's single permissions are not read",
     "members.Session": "an account's",
+    "members.KnownDevice": "an account's",
+    "members.Tally": "an account's, or a caller's",
     "pec_requests.PecDomain": "national; which Ordini may use it is no secret",
     "pec_requests.PecDomain_ordini": "national; which Ordini may use it is no secret",
     "pec_requests.ReservedAddress": "used up for everybody, whoever had it",

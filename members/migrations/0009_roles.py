@@ -57,5 +57,9 @@ class Migration(migrations.Migration):
                 'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('user',), name='one_open_support_view_per_user')],
             },
         ),
+        migrations.AlterModelOptions(
+            name='tally',
+            options={'permissions': [('lift_lock', 'Può togliere il blocco a un accesso')], 'verbose_name': 'accesso bloccato', 'verbose_name_plural': 'accessi bloccati'},
+        ),
         migrations.RunSQL(OWN_ADDRESS, migrations.RunSQL.noop),
     ]

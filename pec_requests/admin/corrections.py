@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from audit import log
 from audit.actors import Actor
 from audit.models import LogEntry
-from members import history, tax_codes
+from members import history, tax_codes, throttle
 from members.admin import MemberAdmin
 from members.current import may, require_permission
 from members.models import Enrolment, Member, Ordine
@@ -160,6 +160,8 @@ class CorrectingAdmin(MemberAdmin):
 
     def tax_code_view(self, request: HttpRequest, member: Member) -> HttpResponse:
         """Ask for the code; show what will come of it; correct."""
+        if not throttle.may_look_for(request, request.POST.get("code", "")):
+            return throttle.refusal(request, throttle.OFFICE_SEARCH.per_person.seconds)
         form = TaxCodeForm(request.POST or None)
         title, ask = _("Correggi il codice fiscale"), _("Continua")
         text = _("In scheda %(name)s ha il codice %(code)s.") % {"name": member.full_name, "code": member.tax_code}

@@ -3,10 +3,9 @@
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import axe_playwright_python
-from playwright.sync_api import ConsoleMessage, Page, Request, Response, ViewportSize
+from playwright.sync_api import ConsoleMessage, Page, ViewportSize
 
 DESK: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
@@ -47,11 +46,9 @@ _NEW_LOOKS = """([seen, options]) => {
     return axe.run(fresh.map(([element, _]) => element), options)
         .then(({ violations }) => [violations, [...new Set(fresh.map(([_, its]) => its))]]);
 }"""
-_RUN = "(options) => axe.run(document, options).then((result) => result.violations)"
 _seen: set[str] = set()
-_DRAWN = "() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
-# Where a layout moved after the whole page was drawn: given to every page before its own scripts. What Chromium draws of
-# a page that it is still reading goes aside for the rest of it, wherever a busy machine happened to interrupt it.
+# Where a layout moved after the whole page was drawn: given to every page before its own scripts. What Chromium draws
+# of a page that it is still reading goes aside for the rest of it, wherever a busy machine happened to interrupt it.
 SHIFTS = """
     window.shifted = [];
     let whole = Infinity;
@@ -99,54 +96,55 @@ _BEYOND_AXE = """() => {
         if (action.getBoundingClientRect().height < 44) wrong.push(`too small for a thumb: ${words(action)}`);
     return wrong;
 }"""
-_FACTS = """() => ({
-    lang: document.documentElement.lang,
-    title: document.title.trim(),
-    headings: [...document.querySelectorAll("h1")].filter((h) => h.checkVisibility()).length,
-    mains: document.querySelectorAll("main, [role=main]").length,
-    wide: document.documentElement.scrollWidth - window.innerWidth,
-})"""
+# All of one size in one call: each costs a way to the browser and back.
+_LOOK = f"""async ([options, contrast, seen]) => {{
+    await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    const {{ violations }} = options ? await axe.run(document, options) : {{ violations: [] }};
+    const [pale, looks] = contrast ? await ({_NEW_LOOKS})([seen, contrast]) : [[], []];
+    return {{
+        looks, pale, violations,
+        beyond: contrast ? ({_BEYOND_AXE})() : [],
+        lang: document.documentElement.lang,
+        title: document.title.trim(),
+        headings: [...document.querySelectorAll("h1")].filter((h) => h.checkVisibility()).length,
+        mains: document.querySelectorAll("main, [role=main]").length,
+        wide: document.documentElement.scrollWidth - window.innerWidth,
+        shifted: window.shifted ?? [],
+    }};
+}}"""
 
 
-# Of the page itself, whose status is another matter; of a frame that lets no script in, not even one of these tests.
-_EXPECTED = ("Failed to load resource", "Blocked script execution")
+_NOT_LOADED = "Failed to load resource"
+# Of a frame that lets no script in, not even one of these tests.
+_EXPECTED = "Blocked script execution"
 
 
 class Watch:
-    """Listens to a page from its opening on, and tells what went wrong in it."""
+    """Listens to a page from its opening on, and tells what went wrong in it: errors, and what could not be loaded.
 
-    def __init__(self, page: Page, hosts: set[str]) -> None:
-        self._hosts = hosts
+    To nothing else, since each request would cost a way from the browser to here. Nor can anything be loaded from
+    somebody else: see ``browser`` in the conftest.
+    """
+
+    def __init__(self, page: Page) -> None:
         self._wrong: list[str] = []
+        self._not_loaded: dict[str, str] = {}
         self.screens: list[str] = []  # the addresses of all that was shown, also without being looked at
         page.on("framenavigated", lambda frame: self.screens.append(frame.url))
         page.on("console", self._console)
         page.on("pageerror", lambda error: self._wrong.append(f"error in a script: {error}"))
-        page.on("requestfailed", self._failed)
-        page.on("response", self._response)
-        page.on("request", self._request)
 
     def take(self) -> list[str]:
-        """What has gone wrong since the last time."""
-        wrong, self._wrong = self._wrong, []
+        """What has gone wrong since the last time. The status of a page itself is another matter."""
+        parts = [f"{why}: {url}" for url, why in self._not_loaded.items() if url not in self.screens]
+        wrong, self._wrong, self._not_loaded = [*self._wrong, *parts], [], {}
         return wrong
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not message.text.startswith(_EXPECTED):
+        if message.text.startswith(_NOT_LOADED):
+            self._not_loaded[message.location["url"]] = message.text
+        elif message.type in ("error", "warning") and not message.text.startswith(_EXPECTED):
             self._wrong.append(f"console: {message.text[:300]}")
-
-    def _failed(self, request: Request) -> None:
-        if request.failure != "net::ERR_ABORTED":  # left behind by going on to another page
-            self._wrong.append(f"{request.url} failed: {request.failure}")
-
-    def _response(self, response: Response) -> None:
-        if response.status >= 400 and not response.request.is_navigation_request():
-            self._wrong.append(f"{response.url} answered {response.status}")
-
-    def _request(self, request: Request) -> None:
-        parts = urlsplit(request.url)
-        if parts.scheme in ("http", "https") and parts.netloc not in self._hosts:
-            self._wrong.append(f"{request.url} is of somebody else")
 
 
 def examine(page: Page, *, mail: bool = False) -> list[str]:
@@ -154,40 +152,38 @@ def examine(page: Page, *, mail: bool = False) -> list[str]:
     headings.
 
     The sizes come in the order that begins with the one it has, so that the next page begins where this one ends.
-    """
-    # In the office Django's own scripts build parts of the forms once they are there.
-    shifted = [] if mail or "/admin/" in page.url else page.evaluate("() => window.shifted ?? []")
-    wrong = [f"once it is drawn, there moves {what}" for what in shifted]
-    looks = [(DESK, _WITHOUT_CONTRAST), (PHONE, _NARROW), (_ENLARGED, None)][: 2 if mail else 3]
-    for size, options in looks if page.viewport_size == DESK else reversed(looks):
-        if size != page.viewport_size:
-            page.set_viewport_size(size)
-            page.evaluate(_DRAWN)
-        facts = page.evaluate(_FACTS)
-        told = [f"{rule} {places}" for rule, places in _violations(page, options)] if options else []
-        told += ["its language is not said"] if facts["lang"] not in ("it", "de") else []
-        told += ["no title"] if not facts["title"] else []
-        told += [f"{facts['headings']} main headings"] if facts["headings"] != 1 and not mail else []
-        told += [f"{facts['mains']} main parts"] if facts["mains"] != 1 and not mail else []
-        told += [f"{facts['wide']} px too wide"] if facts["wide"] > 0 else []
-        told += page.evaluate(_BEYOND_AXE) if size == DESK and not mail else []
-        wrong += [f"at {size['width']} px: {what}" for what in told]
-    return wrong
-
-
-def _violations(page: Page, options: dict[str, Any]) -> list[tuple[str, list[Any]]]:
-    """axe, brought in from outside the page: its policy lets no such script in, and stays in force.
-
-    The contrast of letters comes of their colour and size and of what is under them: the same is not judged again.
+    axe is brought in from outside the page: its policy lets no such script in, and stays in force.
     """
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_axe())
-    found = page.evaluate(_RUN, options)
-    if options is _WITHOUT_CONTRAST:
-        pale, looks = page.evaluate(_NEW_LOOKS, [list(_seen), _CONTRAST])
-        found += pale
-        _seen.update(looks)
-    return [(broken["id"], [node["target"] for node in broken["nodes"]][:5]) for broken in found]
+    wrong: list[str] = []
+    looks = [(DESK, _WITHOUT_CONTRAST), (PHONE, _NARROW), (_ENLARGED, None)][: 2 if mail else 3]
+    looks = looks if page.viewport_size == DESK else looks[::-1]
+    for size, options in looks:
+        if size != page.viewport_size:
+            page.set_viewport_size(size)
+        # The contrast of letters comes of their colour and size and of what is under them: none is judged again.
+        contrast = _CONTRAST if size == DESK else None
+        seen = page.evaluate(_LOOK, [options, contrast, list(_seen) if contrast else []])
+        _seen.update(seen["looks"])
+        # In the office Django's own scripts build parts of the forms once they are there.
+        if size == looks[0][0] and not mail and "/admin/" not in page.url:
+            wrong += [f"once it is drawn, there moves {what}" for what in seen["shifted"]]
+        wrong += [f"at {size['width']} px: {what}" for what in _told(seen, mail)]
+    return wrong
+
+
+def _told(seen: dict[str, Any], mail: bool) -> list[str]:
+    broken = [*seen["violations"], *seen["pale"]]
+    told = [f"{rule['id']} {[node['target'] for node in rule['nodes']][:5]}" for rule in broken]
+    told += ["its language is not said"] if seen["lang"] not in ("it", "de") else []
+    told += ["no title"] if not seen["title"] else []
+    told += [f"{seen['wide']} px too wide"] if seen["wide"] > 0 else []
+    if not mail:
+        told += [f"{seen['headings']} main headings"] if seen["headings"] != 1 else []
+        told += [f"{seen['mains']} main parts"] if seen["mains"] != 1 else []
+        told += seen["beyond"]
+    return told
 
 
 @cache

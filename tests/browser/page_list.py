@@ -98,6 +98,7 @@ _OFFICE: dict[str, list[Visit]] = {
     "members_staffrole_changelist": _by_each(OFFICE),
     "members_staffrole_add": _by_each(OFFICE),
     "members_staffrole_change": [Visit(OFFICE, "staffrole")],
+    "members_tally_changelist": _by_each(OFFICE),
     "members_importrun_changelist": _by_each(OFFICE),
     "members_importrun_add": _by_each(FEDERATION),
     "members_importrun_change": [
@@ -170,11 +171,16 @@ NO_PAGES = {
     "mfa_deactivate_totp": "only with a second factor: in the walk of the second factor",
     "mfa_view_recovery_codes": "only with a second factor: in the walk of the second factor",
     "mfa_generate_recovery_codes": "only with a second factor: in the walk of the second factor",
-    "mfa_download_recovery_codes": "a file",
+    "mfa_add_webauthn": "only after the password, once more: in the walk of the second factor",
+    "mfa_remove_webauthn": "only with a security key: in the walk of the second factor",
+    "mfa_reauthenticate_webauthn": "only with a security key: in the walk of the second factor",
+    "sessions": "in the walk of the second factor",
     "admin:members_member_export": "a file",
     "admin:pec_requests_pecrequest_export": "a file",
     "admin:pec_requests_provideroperation_export": "a file",
     "admin:pec_requests_difference_export": "a file",
+    "admin:members_tally_lift": "the page of admin:members_member_invite, with other words",
+    "admin:members_tally_change": "the list says all there is to say: no link leads there",
     "admin:members_importrun_progress": "a part of admin:members_importrun_change, asked for by it",
     "admin:members_importrun_rejects": "a file",
     "admin:password_change_done": "nothing leads there: admin:password_change goes to the portal's own page",
@@ -186,14 +192,14 @@ NO_PAGES = {
         for model in (
             *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
             *("pec_requests_provideroperation", "pec_requests_providerhealth", "pec_requests_difference"),
-            *("members_importrun", "pec_requests_requestbatch", "members_staffrole"),
+            *("members_importrun", "pec_requests_requestbatch", "members_staffrole", "members_tally"),
         )
     },
     **{
         f"admin:{model}_add": _NOBODY_MAY
         for model in (
             *("pec_requests_pecrequest", "pec_requests_provideroperation"),
-            *("pec_requests_providerhealth", "pec_requests_difference", "pec_requests_requestbatch"),
+            *("pec_requests_providerhealth", "pec_requests_difference", "pec_requests_requestbatch", "members_tally"),
         )
     },
     "admin:pec_requests_difference_change": "the list says all there is to say: no link leads there",
@@ -203,6 +209,7 @@ NO_PAGES = {
         for model in (
             *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
             *("pec_requests_provideroperation", "members_importrun", "pec_requests_requestbatch", "members_staffrole"),
+            "members_tally",
         )
     },
     "admin:pec_requests_providerhealth_history": "one row, that the system writes: no button leads there",

@@ -38,8 +38,7 @@ class Person:
 
     def new_page(self) -> Page:
         page = self.context.new_page()
-        hosts = {urlsplit(address).netloc for address in (self.demo.portal, self.demo.sandbox, self.demo.spid)}
-        self._watches.append(Watch(page, hosts))
+        self._watches.append(Watch(page))
         return page
 
     def wrong(self) -> list[str]:

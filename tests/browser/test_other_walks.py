@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import time
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser import errands
 from tests.browser.demo import Demo, link_in
@@ -191,16 +192,20 @@ def test_in_with_spid(demo: Demo, person: Callable[..., Person]) -> None:
     expect(page.get_by_text("presso il tuo gestore SPID")).to_be_visible()
 
 
-def test_the_second_factor(demo: Demo, person: Callable[..., Person]) -> None:
-    """Activated, used with a recovery code, and taken off again: the account is as it was."""
-    someone = person()
+def test_the_second_factor(demo: Demo, browser: Browser) -> None:
+    """An app, a security key, recovery codes, and all of it taken off again: the account is as it was.
+
+    At ``localhost``: a key belongs to a name, and 127.0.0.1 is none.
+    """
+    named = copy.copy(demo)
+    named.portal = demo.portal.replace("127.0.0.1", "localhost")
+    someone, account = Person(browser, named), demo.account("RIFIUTATO")
     page = someone.let_in("RIFIUTATO").page
+    key = _Key(page)
     page.goto("/")
-    account = demo.account("RIFIUTATO")
     link(page, "Sicurezza").click()
     link(page, "Attiva").click()
-    page.get_by_label("Password").first.fill(account.password)
-    button(page, "Conferma").click()
+    _confirm(page, account.password)
     heading(page, "Attiva il secondo fattore")
     someone.look()
     secret = page.get_by_text("oppure scrivi nell'app questa chiave:").locator("span").inner_text()
@@ -209,28 +214,90 @@ def test_the_second_factor(demo: Demo, person: Callable[..., Person]) -> None:
     heading(page, "Codici di recupero")
     someone.look()
     code = page.get_by_role("main").get_by_role("listitem").first.inner_text()
-    button(page, "Esci").click()
+    with page.expect_download() as file:
+        link(page, "Scarica").click()
+    assert code in file.value.path().read_text()
+    link(page, "Fatto").click()
 
-    link(page, "Accedi").click()
-    page.get_by_label("Codice fiscale o e-mail").fill(account.username)
-    page.get_by_label("Password", exact=True).fill(account.password)
-    button(page, "Entra").click()
-    heading(page, "Secondo fattore")
+    link(page, "Aggiungi una chiave").click()
+    heading(page, "Aggiungi una chiave di sicurezza")
+    page.get_by_label("Nome della chiave").fill("chiave di casa")
+    button(page, "Aggiungi la chiave").click()
+    expect(page.get_by_text("La chiave di sicurezza è stata aggiunta.")).to_be_visible()
+    expect(page.get_by_text("chiave di casa").first).to_be_visible()
     someone.look()
+    # The same key once more: it refuses, and one reads that it did.
+    link(page, "Aggiungi una chiave").click()
+    someone.look()
+    button(page, "Aggiungi la chiave").click()
+    expect(page.get_by_text("La chiave di sicurezza non ha risposto")).to_be_visible()
+    someone.look()
+
+    def half_in() -> None:
+        button(page, "Esci").click()
+        link(page, "Accedi").click()
+        page.get_by_label("Codice fiscale o e-mail").fill(account.username)
+        page.get_by_label("Password", exact=True).fill(account.password)
+        button(page, "Entra").click()
+        heading(page, "Secondo fattore")
+
+    half_in()
+    someone.look()
+    key.answers(wrongly=True)
+    button(page, "Usa la chiave di sicurezza").click()
+    expect(page.get_by_text("La chiave di sicurezza non è stata riconosciuta")).to_be_visible()
+    key.answers(wrongly=False)
+    button(page, "Usa la chiave di sicurezza").click()
+    heading(page, "Scheda Anagrafica")
+    half_in()
     page.get_by_role("textbox").fill(code)
     button(page, "Entra").click()
     heading(page, "Scheda Anagrafica")
+    expect(page.get_by_text("Hai usato un codice di recupero: ne restano 9.")).to_be_visible()
 
+    # Proved by the key, instead of the password.
     link(page, "Sicurezza").click()
     link(page, "Crea nuovi codici").click()
     heading(page, "Conferma che sei tu")
-    page.get_by_label("Password").first.fill(account.password)
-    button(page, "Conferma").click()
+    link(page, "Usa una chiave di sicurezza").click()
+    someone.look()
+    button(page, "Usa la chiave di sicurezza").click()
     heading(page, "Crea nuovi codici di recupero")
     someone.look()
     link(page, "Annulla").click()
+    page.goto("/utente/sicurezza/accessi/")
+    expect(page.get_by_text("Questo dispositivo")).to_be_visible()
+    someone.look()
+    link(page, "Torna a Sicurezza").click()
+    page.get_by_role("link", name="Togli chiave di casa").click()
+    heading(page, "Togli la chiave di sicurezza")
+    someone.look()
+    button(page, "Togli la chiave").click()
+    expect(page.get_by_text("La chiave di sicurezza è stata tolta.")).to_be_visible()
     link(page, "Disattiva").click()
     heading(page, "Disattiva il secondo fattore")
     someone.look()
     button(page, "Disattiva").click()
-    expect(page.get_by_text("Non attivo")).to_be_visible()
+    expect(page.get_by_text("Non attivo").first).to_be_visible()
+    assert not [said for said in someone.wrong() if "NotAllowedError" not in said]
+    someone.context.close()
+
+
+def _confirm(page: Page, password: str) -> None:
+    page.get_by_label("Password").first.fill(password)
+    button(page, "Conferma").click()
+
+
+class _Key:
+    """A security key, which Chromium plays: it answers as one does that is touched."""
+
+    def __init__(self, page: Page) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("WebAuthn.enable")
+        options = {"protocol": "ctap2", "transport": "usb", "automaticPresenceSimulation": True}
+        self._id = self._session.send("WebAuthn.addVirtualAuthenticator", {"options": options})["authenticatorId"]
+
+    def answers(self, *, wrongly: bool) -> None:
+        """With a signature that is none, or as it should."""
+        how = {"authenticatorId": self._id, "isBogusSignature": wrongly}
+        self._session.send("WebAuthn.setResponseOverrideBits", how)

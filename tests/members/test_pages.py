@@ -131,13 +131,8 @@ def test_members_do_not_enter_the_office(client: Client) -> None:
 @override_settings(MFA_REQUIRED=True)
 @pytest.mark.parametrize("path", ["/admin/", "/admin/members/member/"])
 def test_the_office_asks_for_a_second_factor(client: Client, path: str) -> None:
-    from allauth.mfa.totp.internal.auth import TOTP
-
-    user = staff(OrdineFactory())
-    client.force_login(user)
-    assert client.get(path)["Location"] == reverse("mfa_activate_totp")
-    TOTP.activate(user, "A" * 32)
-    assert client.get(path).status_code == 200
+    client.force_login(staff(OrdineFactory()))
+    assert client.get(path)["Location"] == reverse("mfa_index")
 
 
 def test_the_office_shows_nothing_but_our_apps() -> None:

@@ -22,6 +22,7 @@ from members.models import AccessLink, Member, Ordine, StaffRole, User
 from members.staffing import Person, Role, StaffRefused
 from pec_requests import corrections, merging
 from pec_requests.corrections import CorrectionRefused
+from pec_requests.models import PecDomain, PecRequest
 from tests.factories import PASSWORD, MemberFactory, OrdineFactory, UserFactory, staff, tax_code
 
 pytestmark = pytest.mark.django_db
@@ -222,9 +223,13 @@ def test_a_role_counts_in_its_own_office(ordine: Ordine) -> None:
     assert here.tax_code in listed and there.tax_code in listed
     file = client.get("/admin/members/member/esporta/csv/")
     assert b"".join(file.streaming_content).count(b"RSSMRA") == 1  # type: ignore[attr-defined]  # a streamed file
-    assert "1 iscritto" in client.get("/admin/members/member/richiedi-pec/?tutti=1").content.decode()
+    domain = PecDomain.objects.get(name="tsrm.org").pk
+    for asked in ({"tutti": "1"}, {"lista": ""}, {"ids": [here.pk, there.pk]}):
+        client.post("/admin/members/member/richiedi-pec/", {**asked, "domain": domain})
+    with scopes_disabled():
+        assert [pec.member for pec in PecRequest.objects.all()] == [there]
     form = client.get("/admin/members/member/add/").content.decode()
-    assert f'value="{there.ordine_id}"' in form and f'value="{ordine.pk}"' not in form
+    assert f">{there.ordine}</option>" in form and f">{ordine}</option>" not in form
     with only_where(both, "members.change_member"):
         assert list(Member.objects.all()) == [there]
     colleagues = client.get("/admin/members/staffrole/").content.decode()

@@ -5,15 +5,17 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.apps import apps
 from django.contrib import admin
 from django.db import connection
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 from django_scopes import scopes_disabled
 
-from members.models import ImportRun, Member, Ordine, StaffRole, User
+from members.models import ImportRun, Member, Ordine, StaffRole, Tally, User
 from pec_requests import batches, health
 from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, RequestBatch
 from tests.factories import MemberFactory, UserFactory, staff
@@ -93,7 +95,18 @@ class World:
             kind=Difference.Kind.MISSING_THERE, address=pec.address, request=pec, member=owner
         )
         colleague = staff(ordine, Role.OPERATORE)
+        hour = timezone.now() + timedelta(hours=1)
+        lock = Tally.objects.create(
+            rule="login",
+            kind="account",
+            who=str(owner.pk),
+            user=owner.user,
+            count=5,
+            forget_at=hour,
+            blocked_until=hour,
+        )
         rows = {
+            Tally: lock,
             Member: owner,
             Ordine: ordine,
             PecRequest: pec,
@@ -107,12 +120,15 @@ class World:
         return Place(ordine, owner, pec, rows)
 
     def state(self) -> dict[str, str]:
-        """Every row of the register, by table, and the mails: what nobody changes who may not, nor by looking."""
+        """Every row of the register, by table, and the mails: what nobody changes who may not, nor by looking.
+
+        Not sessions, nor how often somebody has tried.
+        """
         tables = sorted(
             model._meta.db_table
             for app in ("members", "pec_requests", "post_office", "mfa")
             for model in apps.get_app_config(app).get_models(include_auto_created=True)
-            if model._meta.managed and model._meta.db_table != "members_session"
+            if model._meta.managed and model._meta.db_table not in ("members_session", "members_tally")
         )
         asked = ", ".join(f"(SELECT md5(string_agg(t::text, ' ' ORDER BY t::text)) FROM {table} t)" for table in tables)
         with connection.cursor() as cursor:
@@ -161,6 +177,7 @@ WORDS: dict[str, list[Any]] = {
     **{name: ["spid"] for name in ("members:identity_start", "members:identity_return")},
     "admin:pec_requests_provideroperation_retry_all": ["CREATE"],
     "admin:app_list": ["members"],
+    "mfa_remove_webauthn": [1],
     **{
         f"admin:{name}_export": ["csv"]
         for name in (
