@@ -130,7 +130,7 @@ class MemberAdmin(ListAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> tuple[str, ...]:
         return ("ordine_name",)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Member | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path, label_for_field, lookup_field
-from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import connection, transaction
 from django.db.models.constants import LOOKUP_SEP
@@ -65,10 +65,10 @@ class ExportAdmin(OfficeAdmin):
         for row in rows:
             yield [_cell(*lookup_field(name, row, self)) for name in columns]
 
-    def get_changelist_instance(self, request: HttpRequest) -> Any:
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """The list, which knows whether it may be taken away."""
-        changelist: Any = super().get_changelist_instance(request)
-        changelist.can_export = may(request.user, EXPORT_LISTS)
+        changelist = super().get_changelist_instance(request)
+        changelist.can_export = may(request.user, EXPORT_LISTS)  # type: ignore[attr-defined]  # for our template
         return changelist
 
     def get_urls(self) -> list[URLPattern]:

@@ -74,7 +74,8 @@ class SupportViewMiddleware:
             return None
         name = request.resolver_match.view_name if request.resolver_match else ""
         if name in self.ENDS:
-            return self._leave(request, view, name)
+            self._leave(request, view, name)
+            return None
         is_shown = request.path.startswith(OFFICE) or name in self.SHOWN
         if request.method not in ("GET", "HEAD") or not is_shown:
             return render(request, "members/support_refused.html", status=403)
