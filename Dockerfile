@@ -37,4 +37,4 @@ RUN SECRET_KEY=only-for-collectstatic python manage.py collectstatic --noinput
 USER portal
 EXPOSE 8000
 CMD ["gunicorn", "albo_pec.wsgi", "--bind", "0.0.0.0:8000", "--workers", "3", "--threads", "8", "--no-control-socket", \
-     "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-"]
+     "--worker-tmp-dir", "/dev/shm", "--access-logfile", "-", "--logger-class", "albo_pec.gunicorn_log.MaskingLogger"]

@@ -4,7 +4,9 @@
 #   make test    every test; ARGS="tests/house -k locks" passes options on to pytest
 #   make guida   the pictures of docs/guida again, after a page has changed
 #   make faults  every operation under every fault, at every point of its way: nothing lost, nothing twice
+#   make fuzz    every form with 10000 odd inputs: no error, nothing lost; ARGS="500" tries fewer
 #   make bench   what it costs and how fast it is, as ratios within one run; ARGS="idle" runs one measure
+#   make secrets the files that docker-compose.yml takes its secrets from
 #   make lint    what a commit must satisfy
 
 .DEFAULT_GOAL := help
@@ -17,7 +19,7 @@ INSTALL := $(PY) -m pip install -qq --disable-pip-version-check --no-warn-script
 COMPILE := $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
 	--python-version 3.11 pyproject.toml
 
-.PHONY: help demo test guida faults bench lint audit requirements
+.PHONY: help demo test guida faults fuzz bench secrets lint audit requirements
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -49,9 +51,20 @@ faults: export EMBEDDED_FSYNC := 0
 faults: .venv/.dev
 	@exec $(PY) -m tests.faults $(ARGS)
 
+# Servers of its own too. ARGS="1000" tries so many inputs, other than the 10000.
+fuzz: export VAR := var/fuzz
+fuzz: export EMBEDDED_FSYNC := 0
+fuzz: export FUZZ_INPUTS = $(firstword $(ARGS) 10000)
+fuzz: .venv/.dev
+	@exec $(PY) -m pytest -n 2 --dist=load --hypothesis-show-statistics tests/fuzz
+
 bench: export VAR := var/bench
 bench: .venv/.dev
 	@exec $(PY) -m bench $(ARGS)
+
+# No environment of ours: where the portal runs in containers there is none.
+secrets:
+	@$(firstword $(PYTHON) python3) -m albo_pec.new_secrets secrets
 
 lint: export VAR := var/test
 lint: export EMBEDDED_FSYNC := 0

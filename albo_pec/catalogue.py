@@ -22,6 +22,7 @@ FOLDERS = ("albo_pec", "audit", "members", "pec_requests", "templates")
 # What only the office reads, or an administrator. In doubt a file is the member's.
 OFFICE = (
     "templates/admin/*",
+    "templates/mail/log_*",
     "templates/mail/office_*",
     "templates/mail/provider_*",
     "templates/mail/recovery_alarm.*",
@@ -34,10 +35,11 @@ OFFICE = (
     "*/management/*",
     "*/migrations/*",
     "albo_pec/admin_site.py",
-    "audit/models.py",
+    "albo_pec/database_rights.py",
+    *(f"audit/{name}.py" for name in ("models", "offline", "retention", "verifying")),
     "members/*_files.py",
     "members/entry_models.py",
-    "members/filters.py",
+    "members/*filters.py",
     "members/import*.py",
     "members/lists.py",
     "members/spreadsheets.py",
@@ -45,7 +47,8 @@ OFFICE = (
     *(
         f"pec_requests/{name}"
         for name in (
-            *("attention.py", "batches.py", "comparing.py", "corrections.py", "leaving.py", "merging.py"),
+            *("attention.py", "batches.py", "comparing.py", "corrections.py", "forgetting.py"),
+            *("leaving.py", "merging.py"),
             *("performing.py", "provider/*", "reconcile.py", "register.py", "settling.py", "transfers.py"),
         )
     ),

@@ -9,6 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 
+from albo_pec import security_txt
+
 _TRUE = {"1", "true", "yes", "on", "y", "t"}
 
 
@@ -86,5 +88,17 @@ def _rules() -> list[tuple[str, bool, str, str]]:
             any(not g["issuer"].startswith("https://") for g in settings.IDENTITY_GATEWAYS.values() if g["issuer"]),
             "A gateway for SPID or CIE is not https: whoever is in between could be anybody.",
             "Set SPID_OIDC_ISSUER and CIE_OIDC_ISSUER to https addresses.",
+        ),
+        (
+            "E020",
+            not security_txt.contact(),
+            "Nobody is named who can be told of a hole in the portal (SECURITY_CONTACT).",
+            "Set SECURITY_CONTACT to an e-mail address, or to the https address of a page.",
+        ),
+        (
+            "E021",
+            not settings.ARUBA_BASE_URL.startswith("https://"),
+            "ARUBA_BASE_URL is not https: the partner's password would travel in the clear.",
+            "Set ARUBA_BASE_URL to the https address of the provider.",
         ),
     ]

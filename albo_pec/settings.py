@@ -8,12 +8,14 @@ import structlog
 from celery.schedules import crontab
 from csp.constants import NONE, SELF
 
-from albo_pec.log_masks import mask_secrets
+from albo_pec import secret_files
+from albo_pec.log_masks import mask_line
 
 # Lets generic classes of Django, such as ModelAdmin[Member], be written at run time too.
 django_stubs_ext.monkeypatch()
 
 env = environ.Env()
+env.ENVIRON = secret_files.environment()
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR = Path(env("VAR", default=str(BASE_DIR / "var"))).resolve()
 
@@ -21,9 +23,13 @@ VAR = Path(env("VAR", default=str(BASE_DIR / "var"))).resolve()
 DEBUG = env.bool("DEBUG", default=False)
 INSECURE_SECRET_KEY = "insecure-key-of-a-development-machine-only"  # noqa: S105  (refused in production: albo_pec.E002)
 SECRET_KEY = env("SECRET_KEY", default=INSECURE_SECRET_KEY)
+# Those before it: what they signed stays good, and nothing more is signed with them.
+SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["127.0.0.1", "localhost"])
 PORTAL_URL = env("PORTAL_URL", default=f"http://127.0.0.1:{env('PORT', default='8000')}").rstrip("/")
 CSRF_TRUSTED_ORIGINS = [PORTAL_URL]
+# Whom to tell of a hole: an e-mail address, or a page.
+SECURITY_CONTACT = env("SECURITY_CONTACT", default="")
 ROOT_URLCONF = "albo_pec.urls"
 WSGI_APPLICATION = "albo_pec.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -53,6 +59,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "albo_pec.middleware.BrowserRulesMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "albo_pec.middleware.CompressedPagesMiddleware",
     "csp.middleware.CSPMiddleware",
@@ -67,7 +74,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "members.session_middleware.IdleSessionsMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "django_structlog.middlewares.RequestMiddleware",
+    "albo_pec.request_log.RequestLogMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "members.middleware.OrdineScopeMiddleware",
@@ -92,6 +99,8 @@ TEMPLATES = [
 # --- Servers --------------------------------------------------------------------------------------------------------
 # manage.py and the test suite start embedded servers, and set these two, where nobody gives them.
 DATABASES = {"default": env.db("DATABASE_URL", default="postgres://albo_pec@127.0.0.1:5432/albo_pec")}
+# Only for the owner of the tables, who grants to this one's role: everybody else has it as DATABASE_URL.
+WEB_DATABASE_URL = env("WEB_DATABASE_URL", default="")
 DATABASES["default"]["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=600)
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 REDIS_URL = env("REDIS_URL", default="redis://127.0.0.1:6379/0")
@@ -99,7 +108,11 @@ CACHES = {
     "default": {
         "BACKEND": "albo_pec.cache.ForgivingRedisCache",
         "LOCATION": REDIS_URL,
-        "OPTIONS": {"socket_timeout": 0.5, "socket_connect_timeout": 0.5},
+        "OPTIONS": {
+            "serializer": "albo_pec.cache.JsonSerializer",
+            "socket_timeout": 0.5,
+            "socket_connect_timeout": 0.5,
+        },
     }
 }
 
@@ -121,11 +134,13 @@ CELERY_DB_REUSE_MAX = 10_000
 # What takes long, and nobody else should wait for, has its own as well: to read a million lines takes a minute or two.
 CELERY_TASK_ROUTES = {
     "members.tasks.carry_out_imports": {"queue": "files"},
+    "members.tasks.anchor_log": {"queue": "files"},
     "members.tasks.*": {"queue": "mail"},
     "pec_requests.tasks.write_mails": {"queue": "mail"},
     "pec_requests.tasks.remind": {"queue": "mail"},
     "pec_requests.tasks.send_digests": {"queue": "mail"},
     "pec_requests.tasks.carry_out_batches": {"queue": "files"},
+    "pec_requests.tasks.forget_who_left": {"queue": "files"},
 }
 CELERY_TIMEZONE = "Europe/Rome"
 SWEEP_SECONDS = env.float("SWEEP_SECONDS", default=10.0)
@@ -181,7 +196,9 @@ CELERY_BEAT_SCHEDULE = {
         "options": {"expires": 60.0},
     },
     "seal-log": {"task": "audit.tasks.seal_log", "schedule": 60.0, "options": {"expires": 60.0}},
+    "anchor-log": {"task": "members.tasks.anchor_log", "schedule": crontab(hour="5", minute="0")},
     "forget-old-links": {"task": "members.tasks.forget_old_links", "schedule": crontab(hour="4", minute="15")},
+    "forget-who-left": {"task": "pec_requests.tasks.forget_who_left", "schedule": crontab(hour="4", minute="45")},
     "forget-old-imports": {"task": "members.tasks.forget_old_imports", "schedule": crontab(hour="4", minute="30")},
     "reconcile": {
         "task": "pec_requests.tasks.reconcile_with_provider",
@@ -273,8 +290,11 @@ PASSWORD_HASHERS = [
 ]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "CommonPasswordValidator", "NumericPasswordValidator")
-] + [{"NAME": "members.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}}]
+    for name in ("UserAttributeSimilarityValidator", "NumericPasswordValidator")
+] + [
+    {"NAME": "members.password_validation.CommonPasswordValidator"},
+    {"NAME": "members.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 LOGOUT_REDIRECT_URL = "home"
@@ -310,6 +330,10 @@ EMAIL_LINK_HOURS = env.int("EMAIL_LINK_HOURS", default=24)
 RECOVERY_LINK_HOURS = env.int("RECOVERY_LINK_HOURS", default=24)
 RECOVERY_STOP_DAYS = env.int("RECOVERY_STOP_DAYS", default=7)
 
+# --- How long things are kept (docs/trattamenti.md) -------------------------------------------------------------------
+# Of the log, what belongs to no Ordine; each Ordine says it for its own. Never less than six months.
+LOG_MONTHS = env.int("LOG_MONTHS", default=24)
+
 # --- Words ------------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "it"
 LANGUAGES = [("it", "Italiano"), ("de", "Deutsch")]  # each as its speakers call it
@@ -337,6 +361,7 @@ WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = False
 # Also with DEBUG, where it would be 0: every page would ask for each of its files again.
 WHITENOISE_MAX_AGE = 60
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 WHITENOISE_KEEP_ONLY_HASHED_FILES = True
 
 # --- SPID and CIE, each through a gateway that speaks OpenID Connect (docs/spid-cie.md) -------------------------------
@@ -364,33 +389,56 @@ IDENTITY_ACR_VALUES = env.list(
 IDENTITY_TAX_CODE_CLAIMS = env.list(
     "OIDC_TAX_CODE_CLAIMS", default=["https://attributes.eid.gov.it/fiscal_number", "fiscal_number"]
 )
+SOCIALACCOUNT_ADAPTER = "members.digital_identity.SocialAccountAdapter"
 SOCIALACCOUNT_REQUESTS_TIMEOUT = (3.05, 5.0)  # to connect, and between bytes
 
 # --- Browser-side protection ------------------------------------------------------------------------------------------
+# HTTPS is asked for wherever the portal's own address has it.
+HTTPS = PORTAL_URL.startswith("https://")
+# Nothing but what is named. No `require-trusted-types-for`: htmx puts what it fetches into the page as text. No address
+# for reports: anybody could write to it, and the tests open every page in a browser that tells of each violation.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
         "script-src": [SELF],
+        "script-src-attr": [NONE],
         "style-src": [SELF],
+        "style-src-attr": [NONE],
         "img-src": [SELF, "data:"],
         "font-src": [SELF, "data:"],  # the framework's style sheet embeds an icon font
         "connect-src": [SELF],
+        "object-src": [NONE],
+        "worker-src": [NONE],
         "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
+        **({"upgrade-insecure-requests": True} if HTTPS else {}),
     }
 }
-PERMISSIONS_POLICY: dict[str, list[str]] = {
-    name: [] for name in ("camera", "geolocation", "microphone", "payment", "usb", "display-capture")
+# Nothing of what Chromium knows to ask about (of what it does not it complains), but for security keys.
+_FEATURES = """
+    accelerometer autoplay browsing-topics camera clipboard-read clipboard-write compute-pressure cross-origin-isolated
+    display-capture encrypted-media fullscreen gamepad geolocation gyroscope hid identity-credentials-get idle-detection
+    keyboard-map local-fonts magnetometer microphone midi otp-credentials payment picture-in-picture screen-wake-lock
+    serial storage-access sync-xhr usb window-management xr-spatial-tracking
+"""
+PERMISSIONS_POLICY: dict[str, str | list[str]] = {
+    **{name: [] for name in _FEATURES.split()},
+    "publickey-credentials-create": "self",
+    "publickey-credentials-get": "self",
 }
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
-# HTTPS is asked for wherever the portal's own address has it.
-HTTPS = PORTAL_URL.startswith("https://")
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 SESSION_COOKIE_NAME = "__Host-sessionid" if HTTPS else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrftoken" if HTTPS else "csrftoken"
 LANGUAGE_COOKIE_NAME = "__Host-language" if HTTPS else "language"
 DEVICE_COOKIE_NAME = "__Host-device" if HTTPS else "device"
+MESSAGE_COOKIE_NAME = "__Host-messages" if HTTPS else "messages"
+MESSAGE_STORAGE = "albo_pec.message_storage.HostStorage"
+SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
+# Not Strict: whoever comes by a link in a mail, or back from SPID or CIE, comes from another site, and would be nobody.
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = LANGUAGE_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
@@ -405,7 +453,9 @@ SESSION_ENGINE = "members.session_store"
 CSRF_FAILURE_VIEW = "albo_pec.views.csrf_failure"
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000
 
-# --- Logs: standard error, structured ---------------------------------------------------------------------------------
+# --- Logs: standard error, structured, without people in them ---------------------------------------------------------
+DEFAULT_EXCEPTION_REPORTER = "albo_pec.error_reports.MaskingReporter"
+DEFAULT_EXCEPTION_REPORTER_FILTER = "albo_pec.error_reports.MaskingFilter"
 LOG_LEVEL = env("LOG_LEVEL", default="INFO")
 LOGGING = {
     "version": 1,
@@ -413,13 +463,17 @@ LOGGING = {
     "formatters": {
         "line": {
             "()": structlog.stdlib.ProcessorFormatter,
-            "processor": structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
-            if DEBUG
-            else structlog.processors.JSONRenderer(),
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+                if DEBUG
+                else structlog.processors.JSONRenderer(ensure_ascii=False),
+                mask_line,
+            ],
             "foreign_pre_chain": [
                 structlog.stdlib.add_log_level,
                 structlog.processors.TimeStamper(fmt="iso"),
-                mask_secrets,
+                *([] if DEBUG else [structlog.processors.format_exc_info]),
             ],
         }
     },
@@ -435,7 +489,6 @@ structlog.configure(
     processors=[
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.filter_by_level,
-        mask_secrets,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso"),

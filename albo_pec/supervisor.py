@@ -91,6 +91,8 @@ def _serve(var: Path, ports: dict[str, int], children: Children) -> None:
     children.start("sandbox", "sandbox", [python, "-m", "aruba_sandbox"], environment | _sandbox(settings))
     say("Preparo la banca dati…")
     in_django(var, migrate)
+    if web_url := os.environ.get("WEB_DATABASE_URL"):  # our own PostgreSQL: somebody else's has roles of its own
+        environment = environment | {"DATABASE_URL": web_url, "WEB_DATABASE_URL": ""}
     wait_for(f"{sandbox}/healthz", "La sandbox", children)
     say("Avvio il portale…")
     celery = [python, "-m", "celery", "-A", "albo_pec"]
@@ -98,6 +100,7 @@ def _serve(var: Path, ports: dict[str, int], children: Children) -> None:
     # Threads: browsers keep connections open in advance, and each would hold a worker that has but one.
     web = [python, "-m", "gunicorn", "albo_pec.wsgi", "-b", f"127.0.0.1:{ports['PORT']}", "-w", "2", "--threads", "16"]
     # Its control socket would be in the home of whoever runs it.
+    web += ["--logger-class", "albo_pec.gunicorn_log.MaskingLogger"]
     children.start("web", "web", [*web, "--no-control-socket", "--graceful-timeout", "3"], environment)
     say("Preparo i dati inventati…")
     accounts = in_django(var, seed)
@@ -183,7 +186,9 @@ def in_django(var: Path, act: Callable[[], T]) -> T:
 
 
 def migrate() -> None:
-    """Only where something is to be done: Django's command takes a while even to do nothing."""
+    """Only where something is to be done: Django's command takes a while even to do nothing. Then the rights of those
+    who are not the owner, as whom this process goes on.
+    """
     from django.core.management import call_command
     from django.db import connection
     from django.db.migrations.executor import MigrationExecutor
@@ -191,6 +196,8 @@ def migrate() -> None:
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         call_command("migrate", interactive=False, verbosity=0)
+    if os.environ.get("WEB_DATABASE_URL"):
+        call_command("grant_roles", stdout=io.StringIO())
 
 
 def seed() -> list[dict[str, Any]]:

@@ -10,12 +10,13 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils import translation
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from albo_pec import security_txt as security
 from members import languages, throttle
 from members.current import record_of
 from pec_requests.views import standing
@@ -35,7 +36,8 @@ def home(request: HttpRequest) -> HttpResponse:
 def help_page(request: HttpRequest) -> HttpResponse:
     """What a PEC is, how one gets in, and what a mail program wants to know."""
     servers = {"imap": settings.PEC_IMAP.rpartition(":")[::2], "smtp": settings.PEC_SMTP.rpartition(":")[::2]}
-    return render(request, "help.html", {**servers, "webmail_url": settings.WEBMAIL_URL})
+    told = {"webmail_url": settings.WEBMAIL_URL, "security_contact": security.contact()}
+    return render(request, "help.html", {**servers, **told})
 
 
 @require_safe
@@ -46,6 +48,15 @@ def privacy(request: HttpRequest) -> HttpResponse:
 @require_safe
 def accessibility(request: HttpRequest) -> HttpResponse:
     return render(request, "accessibility.html", {"feedback": settings.ADMINS[0][1] if settings.ADMINS else ""})
+
+
+@require_safe
+def security_txt(request: HttpRequest) -> HttpResponse:
+    """Whom to tell of a hole, for programs; people read the same on the page of help."""
+    text = security.document()
+    if not text:
+        raise Http404
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
 # --- Errors -----------------------------------------------------------------------------------------------------------
@@ -87,7 +98,7 @@ def _standalone(request: HttpRequest, template: str, status: int) -> HttpRespons
 @require_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """This process answers."""
-    return HttpResponse("ok\n", content_type="text/plain")
+    return HttpResponse("ok\n", content_type="text/plain; charset=utf-8")
 
 
 @never_cache

@@ -27,7 +27,7 @@ class Actor:
         """Whoever sent this request: the signed-in user, or an unknown visitor."""
         from allauth.account.adapter import get_adapter  # the one place that knows how many proxies to trust
 
-        ip = get_adapter().get_client_ip(request)
+        ip = get_adapter().get_client_ip(request) or None
         if request.user.is_authenticated:
             name = request.user.get_full_name() or request.user.get_username()
             return cls(name=name[:150], user_id=request.user.pk, ip=ip)

@@ -59,7 +59,7 @@ def entry(
     return {
         "action": action,
         "actor_id": actor.user_id,
-        "actor_name": actor.name,
+        "actor_name": actor.name[:150],
         "ip": actor.ip,
         "object_type": obj._meta.label_lower if obj is not None else "",
         "object_id": obj.pk if obj is not None else None,
@@ -77,7 +77,24 @@ def record_many(entries: Iterable[Entry]) -> None:
     rows = iter(entries)
     while some := list(islice(rows, 10_000)):
         with connection.cursor() as cursor:
-            cursor.execute(_INSERT, [json.dumps(some)])
+            cursor.execute(_INSERT, [_json(some)])
+
+
+def _json(entries: list[Entry]) -> str:
+    """What PostgreSQL takes: an act is not lost because of a character in somebody's words that it cannot keep."""
+    text = json.dumps(entries)
+    if "\\u0000" in text or "\\ud" in text:
+        text = json.dumps(_printable(entries))
+    return text
+
+
+def _printable(value: Any) -> Any:
+    """Without NUL, and without halves of characters."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, dict):
+        return {_printable(key): _printable(inner) for key, inner in value.items()}
+    return [_printable(inner) for inner in value] if isinstance(value, list | tuple) else value
 
 
 def record_rows(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.db.models.functions import Cast, Now
 from django.utils.translation import gettext_lazy as _
@@ -52,11 +53,19 @@ class LogEntry(models.Model):
 
     class Meta:
         verbose_name = _("voce del registro")
-        verbose_name_plural = _("registro delle attività")
+        verbose_name_plural = _("voci del registro")
         ordering: ClassVar = ["-id"]
         indexes: ClassVar = [
             models.Index(fields=["object_type", "object_id", "-id"], name="audit_entry_object"),
             models.Index(fields=["person", "-id"], name="audit_entry_person"),
+            # The office reads its log by these (``members.log_admin``), newest first.
+            models.Index(fields=["ordine", "id"], name="audit_entry_ordine"),
+            models.Index(fields=["ordine", "action", "id"], name="audit_entry_action"),
+            models.Index(
+                fields=["ordine", "actor", "id"], condition=models.Q(actor__isnull=False), name="audit_entry_actor"
+            ),
+            # Entries lie in the order of time: which pages a day is on is all that must be known.
+            BrinIndex(fields=["at"], autosummarize=True, name="audit_entry_at"),
         ]
 
     def __str__(self) -> str:
@@ -72,14 +81,17 @@ class Seal(models.Model):
     """The hash over one batch of entries and over the seal before it.
 
     A batch is every entry written by the transactions numbered from ``since`` up to, not including, ``until``.
-    ``digest`` is SHA-256, hexadecimal, over the previous digest and the canonical JSON of the entries in ``id`` order.
+    ``parts`` says of each Ordine in it (by code; empty for the federation's) how many entries it has and their hash, so
+    that one Ordine's can be shown, or go when their time is over, without the others': ``{code: {"count": n, "hash":
+    "…"}}``. ``digest`` is over all of that, the moment and the digest before: see ``audit.sealing``.
     """
 
     since = models.BigIntegerField()
     until = models.BigIntegerField(unique=True)
     count = models.IntegerField()
+    parts = models.JSONField(default=dict)
     digest = models.CharField(max_length=64)
-    sealed_at = models.DateTimeField(db_default=Now())
+    sealed_at = models.DateTimeField()
 
     class Meta:
         verbose_name = _("sigillo")

@@ -1,27 +1,30 @@
-"""Sealing the log: hash batches of entries into a chain, and check that the chain still holds."""
+"""Sealing the log: hash batches of entries into a chain. Whether it still holds: ``audit.verifying``.
+
+Writers never wait: what is sealed are the batches of transactions that are all over. Nothing here looks at a clock to
+decide what comes before what, so that no clock that is set back or forth can tear the chain.
+"""
 
 from __future__ import annotations
 
-import hashlib
-import json
-from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
 
-from django.core.serializers.json import DjangoJSONEncoder
 from django.db import connection, transaction
+from django.db.models.functions import Collate
 
+from audit import lines
 from audit.models import LogEntry, Seal
 
 # Any fixed number: one sealer at a time, in the whole installation.
 _SEALER_LOCK = 7_316_001
-_FIELDS = tuple(f.attname for f in LogEntry._meta.concrete_fields)
+_NOW = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, statement_timestamp()"
 
 
-@dataclass(frozen=True)
-class Broken:
-    """The first place where the chain does not hold."""
+class NumbersBeganAnew(Exception):
+    """The database counts transactions from a lower number than the last seal's: it was restored into another server.
 
-    seal: Seal
-    reason: str
+    ``pg_resetwal --next-transaction-id`` (and ``--epoch``) of the new server set them right: docs/registro.md.
+    """
 
 
 def seal() -> int:
@@ -30,43 +33,46 @@ def seal() -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_SEALER_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-        horizon = cursor.fetchone()[0]
-        last = Seal.objects.order_by("-until").first()
+        cursor.execute(_NOW)
+        horizon, now = cursor.fetchone()
+        last = newest()
         since, previous = (last.until, last.digest) if last else (0, "")
-        count, digest = _digest(since, horizon, previous)
+        if horizon < since:
+            raise NumbersBeganAnew(f"{horizon} < {since}")
+        parts = _parts(since, horizon)
+        count: int = sum(part["count"] for part in parts.values())
         if count:
-            Seal.objects.create(since=since, until=horizon, count=count, digest=digest)
+            mark = Seal(since=since, until=horizon, sealed_at=now, parts=parts, count=count)
+            mark.digest = digest_of(mark, previous)
+            mark.save()
         return count
+
+
+def newest() -> Seal | None:
+    """The last seal of the chain."""
+    return Seal.objects.order_by("-until").first()
 
 
 def unsealed() -> int:
     """How many entries no seal covers yet."""
-    last = Seal.objects.order_by("-until").first()
+    last = newest()
     return LogEntry.objects.filter(transaction__gte=last.until if last else 0).count()
 
 
-def verify() -> Broken | None:
-    """Recompute every seal. None when the whole chain holds."""
-    until, previous = 0, ""
-    for mark in Seal.objects.order_by("until").iterator():
-        if mark.since != until:
-            return Broken(mark, "manca un sigillo prima di questo")
-        count, digest = _digest(mark.since, mark.until, previous)
-        if count != mark.count:
-            return Broken(mark, f"{mark.count} voci sigillate, {count} trovate")
-        if digest != mark.digest:
-            return Broken(mark, "una voce è stata modificata")
-        until, previous = mark.until, mark.digest
-    return None
+def digest_of(mark: Seal, previous: str) -> str:
+    """What the digest of this seal must be, behind one with the digest ``previous``."""
+    sealed_at: datetime = mark.sealed_at
+    return lines.digest(lines.seal(mark.since, mark.until, sealed_at, mark.parts, previous))
 
 
-def _digest(since: int, until: int, previous: str) -> tuple[int, str]:
-    """Count and SHA-256 of the entries of the transactions in [since, until), chained to ``previous``."""
-    sha = hashlib.sha256(previous.encode())
-    count = 0
-    rows = LogEntry.objects.filter(transaction__gte=since, transaction__lt=until).order_by("id").values_list(*_FIELDS)
-    for row in rows.iterator(chunk_size=2000):
-        sha.update(json.dumps(row, cls=DjangoJSONEncoder, sort_keys=True, ensure_ascii=False).encode())
-        count += 1
-    return count, sha.hexdigest()
+def _parts(since: int, until: int) -> lines.Parts:
+    """What each Ordine has in the batch of the transactions in [since, until)."""
+    rows = LogEntry.objects.filter(transaction__gte=since, transaction__lt=until)
+    found = rows.order_by(Collate("ordine", "C"), "id").values_list("ordine", *lines.FIELDS)
+    parts: lines.Parts = {}
+    for ordine, entries in groupby(found.iterator(chunk_size=2000), key=lambda row: row[0]):
+        part = lines.PartHash()
+        for _ordine, *values in entries:
+            part.add(lines.entry(values))
+        parts[ordine] = part.told()
+    return parts

@@ -17,6 +17,11 @@ def register(sentences: dict[str, str | Promise]) -> None:
     _SENTENCES.update(sentences)
 
 
+def actions() -> list[str]:
+    """Every action that reads somehow."""
+    return sorted(_SENTENCES)
+
+
 def sentence(action: str, detail: dict[str, Any]) -> str:
     """The words of an action with its details filled in; the bare action where nobody registered words."""
     words = {name: gettext(detail[name]) for name in _WORDS if detail.get(name)}

@@ -26,7 +26,7 @@ def main(names: list[str]) -> int:
         from django.core.management import call_command
         from django_scopes import scopes_disabled
 
-        from bench import bulk, engine, exports, lists, pages, register
+        from bench import bulk, engine, enumeration, exports, lists, pages, register
         from bench.report import Report
 
         call_command("migrate", verbosity=0)
@@ -39,6 +39,7 @@ def main(names: list[str]) -> int:
                 *lists.MEASURES,
                 *exports.MEASURES,
                 *pages.MEASURES,
+                *enumeration.MEASURES,
             ]:
                 if not names or measure.__name__ in names:
                     measure(report)

@@ -11,7 +11,6 @@ from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.sessions.backends.db import SessionStore
 from django.core.handlers.wsgi import WSGIHandler
 from django.core.management import call_command
 from django.db.models.functions import Now
@@ -22,6 +21,7 @@ from bench import scene
 from bench.plain import PLAIN
 from bench.report import Report
 from members.models import Member, User
+from members.session_store import SessionStore
 from pec_requests import lifecycle
 from pec_requests.models import PecRequest, ProviderOperation
 from pec_requests.states import Kind

@@ -5,6 +5,7 @@ Each is an ``AccessLink``: usable once, until it expires or a newer one takes it
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,6 +14,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext as _
 
 from audit import log
@@ -128,6 +130,11 @@ def inspect_code(tax_code: str, code: str) -> Inspection:
     return _inspect(_code_digest(user.pk if user else 0, plain))
 
 
+def note_wrong_code(tax_code: str, actor: Actor) -> None:
+    """Somebody has entered a printed code that there is not."""
+    _record("access.code_failed", actor, identify(tax_code).member)
+
+
 def inspect_link(link_id: int | None) -> Inspection:
     """What became of a link that was found before."""
     link = AccessLink.objects.select_related("user").filter(pk=link_id).first() if link_id else None
@@ -151,7 +158,9 @@ def set_password(link_id: int, password: str, actor: Actor) -> User:
     AccessLink.objects.filter(pk=link_id).update(used_at=now)
     _live_links(user).exclude(pk=link_id).update(replaced_at=now)
     sessions.end_all(user)
-    throttle.lift(user)  # the link has proved who they are: what strangers have tried stands in nobody's way
+    throttle.lift_at_the_door(
+        user
+    )  # the link has proved who they are: what strangers have tried stands in nobody's way
     _record("access.password_set", actor, user.record)
     if had_password:
         tell_password_changed(user)
@@ -341,8 +350,11 @@ def _name(user: User, member: Member | None) -> str:
 
 
 def _code_digest(user_id: int, code: str) -> str:
-    """A printed code is short, so it counts only together with the person it was printed for."""
-    return digest(f"{user_id}:{code}")
+    """A printed code is short: it counts only together with the person it was printed for, and its digest is slow and
+    salted with what is not in the database, or whoever reads that could try all codes until one fits.
+    """
+    salt = salted_hmac("members.access.printed", str(user_id), algorithm="sha256").digest()
+    return hashlib.scrypt(code.encode(), salt=salt, n=2**14, r=8, p=1, dklen=32).hex()
 
 
 def _record(action: str, actor: Actor, member: Member | None, **detail: str) -> None:

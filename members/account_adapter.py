@@ -17,9 +17,10 @@ from django.utils.translation import gettext_lazy as _
 from audit import log
 from audit.actors import Actor
 from members import access, devices, gateways, languages, passwordless, proof, sessions, throttle
-from members.current import is_staff, record_of
+from members.current import is_staff, record_of, staff_ordini
 from members.identification import identify
 from members.models import Member, User
+from members.sealed_secrets import seal, unseal
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is not typed
@@ -113,7 +114,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth is
 
     def authentication_failed(self, request: HttpRequest, **credentials: Any) -> None:
         """Looked up and written whoever it was, so that the answer takes the same time."""
-        _record("access.login_failed", request, identify(credentials.get("username", "")).member)
+        found = identify(credentials.get("username", ""))
+        _record("access.login_failed", request, found.member, tried=found.user)
 
     def second_factor_failed(self, request: HttpRequest, user: User) -> None:
         """Whoever tries has the password."""
@@ -157,6 +159,13 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth i
         possible = types and [kind for kind in types if kind in settings.MFA_SUPPORTED_TYPES]
         return possible != [] and bool(super().is_mfa_enabled(user, types=possible))
 
+    def encrypt(self, text: str) -> str:
+        """The seeds of codes, which allauth would keep as they are."""
+        return seal(text)
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return unseal(encrypted_text)
+
     def get_totp_label(self, user: User) -> str:
         """What the app shows: a member's user name says nothing to anybody."""
         return user.get_full_name() or user.get_username()
@@ -173,6 +182,18 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth i
         return gettext("Chiave di sicurezza")
 
 
-def _record(action: str, request: HttpRequest, member: Member | None, **detail: str) -> None:
-    person, ordine = (member.pk, member.ordine.code) if member else (None, "")
-    log.record(action, Actor.of(request), member, person=person, ordine=ordine, **detail)
+def _record(
+    action: str, request: HttpRequest, member: Member | None, *, tried: User | None = None, **detail: str
+) -> None:
+    """In the log of the Ordine that keeps the record, and of each for whose office the account works.
+
+    ``tried`` is the account that somebody, who may be anybody, wanted to come in by.
+    """
+    user = tried if tried or not request.user.is_authenticated else request.user
+    codes = [ordine.code for ordine in staff_ordini(user)] if user else []
+    if member and member.ordine.code not in codes:
+        codes.append(member.ordine.code)
+    actor, person = Actor.of(request), member.pk if member else None
+    log.record_many(
+        log.entry(action, actor, member or user, person=person, ordine=code, **detail) for code in codes or [""]
+    )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import SEARCH_VAR
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.db.models import ForeignKey, Model, Prefetch, QuerySet
@@ -20,7 +22,18 @@ from django.utils.translation import gettext_lazy
 
 from audit import log
 from audit.actors import Actor
-from members import access, contacts, exporting, history, letter_admin, sessions, support_admin, throttle
+from audit.models import LogEntry
+from members import (
+    access,
+    contacts,
+    exporting,
+    history,
+    letter_admin,
+    reading,
+    sessions,
+    support_admin,
+    throttle,
+)
 from members.current import may, require_permission, roles_of
 from members.entry_models import Tally
 from members.exports import PAGE
@@ -30,6 +43,7 @@ from members.import_admin import ImportRunAdmin
 from members.keyset import Condition, Source, rows_of
 from members.lists import ListAdmin, member_word
 from members.lock_admin import LockAdmin
+from members.log_admin import LogEntryAdmin
 from members.models import Albo, Enrolment, ImportRun, Member, Ordine, User
 from members.office_admin import ByOrdine
 from members.roles import INVITE_MEMBER, PRINT_CODE, SEE_AS_MEMBER, ordini_where
@@ -263,11 +277,21 @@ class MemberAdmin(ListAdmin):
     ) -> HttpResponse:
         obj: Member | None = kwargs.get("obj")
         if obj:
-            context["log"] = history.entries(obj.pk)[:LOG_SHOWN]
+            if request.method != "POST":  # whose answer shows again what was read before
+                reading.note(request, obj, _("scheda"))
+            context["log"] = history.entries(obj.pk).exclude(action=reading.READ)[:LOG_SHOWN]
             context["may_invite"] = may(request.user, INVITE_MEMBER, obj)
             context["may_see_as"] = may(request.user, SEE_AS_MEMBER, obj)
             context["may_print_code"] = may(request.user, PRINT_CODE, obj)
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        response = super().history_view(request, object_id, extra_context)
+        if response.status_code == HTTPStatus.OK and (member := self.get_object(request, unquote(object_id))):
+            reading.note(request, member, _("cronologia"))
+        return response
 
 
 def _is_federation(request: HttpRequest) -> bool:
@@ -306,11 +330,16 @@ class FederationAdmin(admin.ModelAdmin[Any]):
 
 admin.site.register(ImportRun, ImportRunAdmin)
 admin.site.register(Tally, LockAdmin)
+admin.site.register(LogEntry, LogEntryAdmin)
 
 
 @admin.register(Ordine)
 class OrdineAdmin(FederationAdmin):
     list_display = ("short_name", "code", "name")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Ordine | None = None) -> tuple[str, ...]:
+        """The log knows an Ordine by its code."""
+        return ("code",) if obj else ()
 
     def get_urls(self) -> list[URLPattern]:
         return [*letter_admin.urls(self.admin_site), *super().get_urls()]

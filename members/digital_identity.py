@@ -17,7 +17,7 @@ from functools import cached_property
 from typing import Any
 
 import jwt
-from allauth.socialaccount.adapter import get_adapter
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, get_adapter
 from allauth.socialaccount.models import SocialApp
 from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
@@ -139,6 +139,14 @@ class _Provider(OpenIDConnectProvider):  # type: ignore[misc]  # allauth is not 
 
     def get_oauth2_adapter(self, request: HttpRequest) -> GatewayAdapter:
         return GatewayAdapter(request, self.gateway)
+
+
+class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth is not typed
+    def get_requests_session(self) -> Any:
+        """One that goes nowhere else: along with a redirect our secret and the person's token would go."""
+        session = super().get_requests_session()
+        session.max_redirects = 0
+        return session
 
 
 class GatewayAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth is not typed

@@ -172,6 +172,17 @@ class PersonalEmailForm(ProofForm):
         return email
 
 
+class OwnDataForm(ProofForm):
+    """In which form somebody takes the own data along."""
+
+    form = forms.ChoiceField(
+        label=_("Formato"),
+        choices=[("html", _("Pagina da leggere e stampare (HTML)")), ("json", _("Dati per altri programmi (JSON)"))],
+        initial="html",
+        widget=forms.RadioSelect,
+    )
+
+
 class MobileForm(forms.Form):
     """The member's own telephone."""
 

@@ -118,6 +118,8 @@ def _refused(
     logger.warning("identity_refused: %s, %s: %s", gateway.key, refused.problem.value, refused.about)
     if refused.problem is Problem.LEVEL:
         log.record("identity.level_too_low", Actor.of(request), gateway=gateway.name, level=refused.about)
+    elif refused.problem is not Problem.DOWN:
+        log.record("identity.refused", Actor.of(request), gateway=gateway.name, problem=refused.problem.value)
     other_way = reverse("account_reauthenticate" if confirming else "account_login")
     context = {
         "gateway": gateway,

@@ -146,7 +146,7 @@ class ImportRunAdmin(ByOrdine, admin.ModelAdmin[ImportRun]):
                 if import_runs.cancel(run.pk, Actor.of(request)):
                     messages.success(request, _("Importazione annullata: nulla è stato modificato."))
             case "ask_columns":
-                import_runs.ask_columns(run.pk)
+                import_runs.ask_columns(run.pk, Actor.of(request))
             case "columns":
                 return self._choose(request, run)
         return _to(run)

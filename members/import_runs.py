@@ -103,12 +103,13 @@ def choose_columns(pk: int, mapping: Mapping[str, str], actor: Actor) -> None:
         wake(WORK)
 
 
-def ask_columns(pk: int) -> None:
+def ask_columns(pk: int, actor: Actor) -> None:
     """Somebody wants to see, or change, which column holds what."""
     with transaction.atomic():
         run = locked(pk)
         if run.state == State.READY and run.kind == ImportRun.Kind.ALBO:
             move(run, State.COLUMNS, problem="")
+            log.record("import.columns_asked", actor, run, ordine=run.ordine.code, file=run.file_name)
 
 
 def confirm(pk: int, actor: Actor) -> None:

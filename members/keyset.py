@@ -118,13 +118,15 @@ class Listing:
     def __init__(
         self,
         model: type[Model],
-        ordini: Sequence[int],
+        ordini: Sequence[int] | Sequence[str],
         everything: Source,
         conditions: Sequence[Condition],
         *,
         newest_first: bool = False,
+        by_code: bool = False,
     ) -> None:
-        self._model, self._ordini = model, list(ordini)
+        """``by_code``: the rows know their Ordine by its code, in ``ordine``, and ``ordini`` are codes."""
+        self._model, self._ordini, self._by_code = model, list(ordini), by_code
         self._conditions, self._newest_first = list(conditions), newest_first
         self.sources = self._choose() or (everything,)
         # What is found by a name or an address is in its order.
@@ -261,8 +263,9 @@ class Listing:
             return "", []
         down, pk_down = ("DESC" if backwards else "ASC"), ("DESC" if backwards != self._newest_first else "ASC")
         order = f'ORDER BY rank {down}, one COLLATE "C" {down}, two COLLATE "C" {down}, pk {pk_down}' if checked else ""
+        tenants = "%s::text[]" if self._by_code else "%s::bigint[]"
         merged = (
-            "SELECT page.* FROM unnest(%s::bigint[]) AS scope(ordine) CROSS JOIN LATERAL "  # noqa: S608  (Django made it)
+            f"SELECT page.* FROM unnest({tenants}) AS scope(ordine) CROSS JOIN LATERAL "  # noqa: S608  (Django made it)
             f"({' UNION ALL '.join(parts)}) AS page(rank, one, two, pk, wanted, is_last) "
             f"{order} LIMIT {number + checked:d}"
         )
@@ -274,7 +277,9 @@ class Listing:
         """One source in one Ordine, from a place on; last of each row, whether it passes."""
         keys = [F(key) for key in source.keys]
         descending = backwards != self._newest_first
-        rows = source.rows.filter(ordine_id=RawSQL("scope.ordine", (), output_field=BigIntegerField()))
+        tenant: Any = TextField() if self._by_code else BigIntegerField()
+        column = "ordine" if self._by_code else "ordine_id"
+        rows = source.rows.filter(**{column: RawSQL("scope.ordine", (), output_field=tenant)})
         if place is not None:
             here = [Value(key) for key in place.keys[: len(keys)]]
             beyond = LessThan if descending else GreaterThan

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from audit.models import Seal
 from members import devices, emails
 from members.mail import Letter
 from members.models import Member, Ordine, StaffRole
@@ -79,6 +80,12 @@ def _to_colleague(
     return {template: Example(when, letter)}
 
 
+def _log_anchor(ordine: Ordine) -> Letter:
+    mark = Seal(since=1, until=2, count=120, sealed_at=timezone.now(), digest="0a1b2c3d" * 8)
+    context = {"mark": mark, "seals": 34, "broken": ""}
+    return Letter("log_anchor", "amministrazione@example.com", None, context, to_office=True)
+
+
 EXAMPLES = {
     **_to_account(
         "invitation",
@@ -132,4 +139,5 @@ EXAMPLES = {
     ),
     **_to_colleague("office_staff_role", _("A chi lavora in segreteria, quando riceve o cambia ruolo")),
     **_to_colleague("office_staff_dismissed", _("A chi non lavora più in segreteria")),
+    "log_anchor": Example(_("Ogni notte all'amministrazione: il sigillo del registro, da conservare"), _log_anchor),
 }

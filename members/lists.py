@@ -47,10 +47,16 @@ class KeysetChangeList(ChangeList):
     """A change list without numbers of pages: first, previous, next, last."""
 
     def get_results(self, request: HttpRequest) -> None:
+        self._request = request
         office: Any = self.model_admin
         conditions = [*self._filters(), *office.search_conditions(self.query)]
         self.listing = Listing(
-            self.model, self._ordini(), office.everything(), conditions, newest_first=office.newest_first
+            self.model,
+            self._ordini(),
+            office.everything(),
+            conditions,
+            newest_first=office.newest_first,
+            by_code=office.by_code,
         )
         self.page = self._page(self.listing, request.GET.get(PAGE_VAR, ""))
         self.result_list = self.rows_of(self.page.positions)
@@ -71,9 +77,10 @@ class KeysetChangeList(ChangeList):
             if isinstance(spec, ListFilter) and (condition := spec.condition()):
                 yield condition
 
-    def _ordini(self) -> list[int]:
+    def _ordini(self) -> list[Any]:
         chosen = (spec.chosen() for spec in self.filter_specs if isinstance(spec, OrdineFilter))
-        return next((ordini for ordini in chosen if ordini), None) or ordini_in_scope()
+        office: Any = self.model_admin
+        return next((ordini for ordini in chosen if ordini), None) or office.ordini(self._request)
 
     def _page(self, listing: Listing, asked: str) -> Page:
         size = self.list_per_page
@@ -160,7 +167,7 @@ class OrdineFilter(ListFilter):
         rows = Ordine.objects.filter(pk__in=ordini).values_list("pk", "short_name")
         return [(str(pk), name) for pk, name in rows.order_by("short_name")]
 
-    def chosen(self) -> list[int]:
+    def chosen(self) -> list[Any]:
         """The Ordine, where one of those on offer is chosen."""
         return [int(pk) for pk, _name in self.lookup_choices if pk == self.value()]
 
@@ -198,6 +205,8 @@ class ListAdmin(ExportAdmin):
     """For the lists that may have a million rows: only orders, filters and searches that an index answers."""
 
     newest_first = False
+    ordine_filter: type[ListFilter] = OrdineFilter
+    by_code = False  # whether ``ordini`` are codes: see ``keyset.Listing``
     list_per_page = 50
     show_full_result_count = False
     # To count what each choice of each filter would leave is to read the whole list many times over.
@@ -206,7 +215,7 @@ class ListAdmin(ExportAdmin):
     sortable_by = ()
 
     def get_list_filter(self, request: HttpRequest) -> Any:
-        return (OrdineFilter, *super().get_list_filter(request))
+        return (self.ordine_filter, *super().get_list_filter(request))
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return KeysetChangeList
@@ -214,6 +223,10 @@ class ListAdmin(ExportAdmin):
     def export_rows(self, request: HttpRequest, changelist: Any) -> Iterator[Row]:
         for positions in changelist.listing.walk(PAGE):
             yield from self.export_objects(request, changelist.rows_of(positions))
+
+    def ordini(self, request: HttpRequest) -> list[Any]:
+        """Of which Ordini the list is."""
+        return ordini_in_scope()
 
     def everything(self) -> Source:
         """Where the list is read from when nothing is asked for."""

@@ -77,6 +77,10 @@ class LockAdmin(admin.ModelAdmin[Tally]):
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Named after what it lists: there is nothing to select and change."""
+        return super().changelist_view(request, {"title": _("Accessi bloccati"), **(extra_context or {})})
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.lift_view)
         return [path("<int:pk>/togli/", view, name="members_tally_lift"), *super().get_urls()]

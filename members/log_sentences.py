@@ -4,12 +4,18 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 SENTENCES: dict[str, str | Promise] = {
+    "audit.exported": _("Registro esportato dal {first} al {last}: {entries} voci"),
+    "audit.retired": _("Registro: tolte {entries} voci più vecchie di {months} mesi"),
     "access.invited": _("Invito al portale spedito a {email}"),
     "access.code_printed": _("Codice di primo accesso stampato"),
     "access.link_sent": _("Link per una nuova password del portale spedito a {email}"),
     "access.password_set": _("Nuova password del portale impostata"),
     "access.password_voided": _("Password del portale annullata: ne serve una nuova"),
+    "access.second_factor_removed": _("Secondo fattore di {user} tolto perché perso: {reason}"),
     "access.login": _("Accesso al portale"),
+    "access.proved": _("Password digitata di nuovo, prima di un atto delicato"),
+    "access.proof_failed": _("Password sbagliata, prima di un atto delicato"),
+    "access.code_failed": _("Codice di primo accesso sbagliato"),
     "access.login_failed": _("Tentativo di accesso non riuscito"),
     "access.logout": _("Uscita dal portale"),
     "access.idle": _("Uscita dal portale per inattività, dopo {minutes} minuti"),
@@ -24,9 +30,12 @@ SENTENCES: dict[str, str | Promise] = {
     "identity.login": _("Accesso al portale con {gateway} (livello {level}, da {issuer})"),
     "identity.confirmed": _("Identità confermata con {gateway} (livello {level}, da {issuer})"),
     "identity.unknown": _("Accesso con {gateway} di chi non è iscritto: {tax_code} (livello {level}, da {issuer})"),
+    "identity.refused": _("Accesso con {gateway} non riuscito: {problem}"),
     "identity.level_too_low": _("Accesso con {gateway} rifiutato: livello troppo basso ({level})"),
     "albo.imported": _("Albo importato dal file {file}: {created} create, {updated} aggiornate, {rejected} respinte"),
     "import.uploaded": _("File {file} caricato ({size} byte, SHA-256 {sha256})"),
+    "record.read": _("Letta dalla segreteria: {page}"),
+    "import.columns_asked": _("Chiesto di cambiare le colonne del file {file}"),
     "import.columns_chosen": _("Indicate le colonne del file {file}"),
     "import.confirmed": _("Importazione del file {file} confermata"),
     "import.cancelled": _("Importazione del file {file} annullata"),
@@ -53,5 +62,6 @@ SENTENCES: dict[str, str | Promise] = {
     "member.email_asked": _("Chiesto il cambio dell'e-mail personale in {email}"),
     "member.email_dropped": _("Ritirato il cambio dell'e-mail personale in {email}"),
     "member.email_confirmed": _("Nuova e-mail personale confermata: {email}"),
+    "member.data_taken": _("I propri dati scaricati in formato {form}"),
     "member.mobile_set": _("Cellulare indicato dall'iscritto"),
 }

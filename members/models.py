@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 from django.contrib.auth.models import AbstractUser
 from django.contrib.postgres.fields import ArrayField
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Collate, Now, Upper
@@ -78,12 +79,30 @@ class Ordine(models.Model):
         default=True,
         help_text=_("Ogni mattina, se c'è qualcosa da dire, un'e-mail alla segreteria."),
     )
+    log_months = models.PositiveSmallIntegerField(
+        _("mesi di conservazione del registro"),
+        default=24,
+        db_default=24,
+        validators=[MinValueValidator(6), MaxValueValidator(240)],
+        help_text=_("Per quanti mesi restano le voci del registro delle attività: almeno 6."),
+    )
+    forget_years = models.PositiveSmallIntegerField(
+        _("anni di conservazione dei contatti di chi lascia l'albo"),
+        default=5,
+        db_default=5,
+        validators=[MinValueValidator(1), MaxValueValidator(50)],
+        help_text=_("Poi si cancellano recapiti e accesso al portale; iscrizioni e caselle restano, per legge."),
+    )
 
     class Meta:
         verbose_name = _("Ordine")
         verbose_name_plural = _("Ordini")
         ordering: ClassVar = ["name"]
         permissions: ClassVar = [("view_letters", _("Può vedere i messaggi che il portale spedisce"))]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(log_months__gte=6), name="log_kept_six_months"),
+            models.CheckConstraint(condition=Q(forget_years__gte=1), name="contacts_kept_a_year"),
+        ]
 
     def __str__(self) -> str:
         return self.short_name

@@ -43,8 +43,8 @@ def proof_first(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 def way(user: User) -> list[dict[str, str]]:
     """The page for it, in allauth's list of ways to confirm that one is oneself."""
-    if user.has_usable_password():
-        return []
+    if not user.is_authenticated or user.has_usable_password():
+        return []  # allauth asks for a visitor, too, and then leads to the login
     if not gateways.configured():
         return [{"id": "password", "description": _("Con una nuova password"), "url": reverse("account_set_password")}]
     return [{"id": "identity", "description": _("Con SPID o CIE"), "url": reverse("account_reauthenticate")}]

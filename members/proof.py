@@ -17,6 +17,8 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
+from audit import log
+from audit.actors import Actor
 from members.models import User
 from members.session_store import entered_at
 
@@ -94,14 +96,19 @@ def proof_first(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
 
 def by_password(request: HttpRequest, password: str) -> bool:
     """The portal's password, typed again: remembered where it is right."""
-    if not cast(User, request.user).check_password(password):
-        return False
-    remember(request)
-    return True
+    user = cast(User, request.user)
+    right, record = user.check_password(password), user.record
+    person, ordine = (record.pk, record.ordine.code) if record else (None, "")
+    action = "access.proved" if right else "access.proof_failed"
+    log.record(action, Actor.of(request), record, person=person, ordine=ordine)
+    if right:
+        remember(request)
+    return right
 
 
 def remember(request: HttpRequest) -> None:
-    """It has been proved now."""
+    """It has been proved now; from here on under another key, of which whoever had the last one has nothing."""
+    request.session.cycle_key()
     request.session[_KEY] = time.time()
 
 

@@ -9,6 +9,7 @@ from celery import shared_task
 from audit.actors import Actor
 from members import (
     access,
+    anchoring,
     contacts,
     devices,
     import_runs,
@@ -69,3 +70,9 @@ def end_abandoned_imports() -> None:
 def forget_old_imports() -> None:
     """Every night: files of rejects that are old, and imports that nobody decided about."""
     import_runs.forget()
+
+
+@shared_task
+def anchor_log() -> None:
+    """Every night: the log is verified, and its newest seal told outside."""
+    anchoring.tell()

@@ -5,7 +5,7 @@ neither emptying the cache nor other cookies, nor a success with an account of o
 
 A password or a code may be tried a few times at once and then after pauses that grow: somebody else's guesses keep a
 member out for minutes, never for good, and not at all on a device the member has come in by (see ``members.devices``).
-A link by mail, SPID, or the office (``members.locks``) end the pause.
+A link by mail ends the pause, or the office (``members.lock_admin``); SPID and CIE know none.
 """
 
 from __future__ import annotations
@@ -150,12 +150,16 @@ def count_wrong_return(request: HttpRequest) -> None:
     allow_caller(request, "wrong-return", WRONG_RETURN)
 
 
-def lift(user: User) -> int:
-    """End every pause of an account. Return of how many kinds there were."""
-    mine = Tally.objects.filter(user=user)
-    blocked = mine.filter(blocked_until__gt=timezone.now()).count()
-    mine.delete()
-    return blocked
+def lift(user: User) -> None:
+    """End every pause of an account: the office has spoken with whose it is."""
+    Tally.objects.filter(user=user).delete()
+
+
+def lift_at_the_door(user: User) -> None:
+    """End those of the password and the printed code, which a link by mail stands for: not of the second factor, or
+    whoever reads another's mail could guess that at leisure.
+    """
+    Tally.objects.filter(user=user, rule__in=[LOGIN.name, PRINTED_CODE.name]).delete()
 
 
 def forget() -> None:

@@ -142,6 +142,7 @@ def first_access(request: HttpRequest) -> HttpResponse:
         found = access.inspect_code(tax_code, form.cleaned_data["code"])
         if found.state is not LinkState.UNKNOWN:
             return _enter(request, found)
+        access.note_wrong_code(tax_code, Actor.of(request))
         form.add_error(None, _("Codice fiscale o codice di primo accesso non corretti. Controlla il foglio e riprova."))
     return render(request, "members/first_access.html", {"form": form})
 

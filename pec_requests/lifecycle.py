@@ -165,12 +165,15 @@ def decide(request_ids: Iterable[int], act: str, actor: Actor, *, reason: str = 
 def confirm(done: Iterable[ProviderOperation], actor: Actor) -> None:
     """The provider has done these operations: make the moves that waited for them, where a request still stands there.
 
-    The operations are held by the caller: their requests are locked and as they are now.
+    The operations are held by the caller: their requests are locked and as they are now. What was done for one that has
+    moved on is in the log all the same.
     """
     changed: dict[Move, list[PecRequest]] = {}
     for operation in done:
         if row := move_by(operation.kind, operation.request.status):
             changed.setdefault(row, []).append(operation.request)
+        else:
+            _record("operation.done", [operation.request], actor, kind=str(Kind(operation.kind).label))
     for row, requests in changed.items():
         _change(requests, row, actor)
 

@@ -3,7 +3,8 @@
 import structlog
 from celery import shared_task
 
-from pec_requests import batches, digests, engine, notices, reconcile, register, reminders
+from audit.actors import Actor
+from pec_requests import batches, digests, engine, forgetting, notices, reconcile, register, reminders
 
 logger = structlog.get_logger(__name__)
 
@@ -53,3 +54,9 @@ def reconcile_with_provider() -> None:
         logger.warning("reconcile_not_done", reason=str(why))
     else:
         logger.info("reconciled", **vars(outcome))
+
+
+@shared_task
+def forget_who_left() -> None:
+    """Every night: contacts and account of who left the albo as long ago as the Ordine has said."""
+    logger.info("forgotten", members=forgetting.forget_all(Actor.process("forget")))

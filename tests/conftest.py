@@ -30,6 +30,16 @@ def cheap_settings() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True, scope="session")
+def nobody_in_the_logs() -> Iterator[None]:
+    """Whatever any test has the portal write into its log: no line may hold somebody's codice fiscale or e-mail."""
+    from tests.log_watch import Watcher
+
+    with Watcher() as watcher:
+        yield
+    assert not watcher.found, "people in the log:\n" + "\n".join(sorted(watcher.found)[:20])
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(
     django_db_modify_db_settings: None,

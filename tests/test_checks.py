@@ -16,6 +16,8 @@ def production(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.MFA_REQUIRED = True
     settings.PORTAL_URL = "https://albo.example"
     settings.ALLOWED_HOSTS = ["albo.example"]
+    settings.SECURITY_CONTACT = "sicurezza@albo.example"
+    settings.ARUBA_BASE_URL = "https://gestore.example"
     monkeypatch.delenv("SANDBOX_CONTROLS", raising=False)
 
 
@@ -35,6 +37,8 @@ def test_a_sound_installation_passes() -> None:
         ("MFA_REQUIRED", False, "E004"),
         ("PORTAL_URL", "http://albo.example", "E005"),
         ("ALLOWED_HOSTS", ["*"], "E006"),
+        ("SECURITY_CONTACT", "", "E020"),
+        ("ARUBA_BASE_URL", "http://gestore.example", "E021"),
     ],
 )
 def test_each_setting_of_a_development_machine_is_refused(settings: Any, name: str, value: object, code: str) -> None:

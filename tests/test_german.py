@@ -30,7 +30,7 @@ GERMAN = {"Accept-Language": "de-AT,de;q=0.9,it;q=0.5"}
 FIXED = re.compile(r"%\(\w+\)[sd]|\{\w+\}|</?\w+[^>]*>|%%")
 TO_THE_OFFICE = {
     *("office_staff_invited", "office_staff_role", "office_staff_dismissed"),
-    "office_digest",
+    *("log_anchor", "office_digest"),
     "provider_stopped",
     "recovery_alarm",
     "recovery_untold",

@@ -42,6 +42,7 @@ QUERIES = {
     "members:record": 5,
     "members:change_email": 2,
     "members:change_mobile": 2,
+    "members:own_data": 2,
     "members:preferences": 2,
     "members:unsubscribe": 2,
     "members:first_access": 2,
@@ -67,7 +68,7 @@ NOT_COUNTED = {
     *("members:drop_email", "pec_requests:drop-recovery", "pec_requests:resend-recovery"),  # buttons
     *("members:language", "members:support_end"),  # buttons
     *("members:identity_start", "members:identity_return"),  # on the way to a gateway and back
-    *("healthz", "readyz", "metrics"),
+    *("healthz", "readyz", "metrics", "security_txt"),
 }
 SECRET = {
     *("members:invitation", "members:password_link", "members:confirm_email", "members:unsubscribe"),

@@ -67,6 +67,8 @@ MATRIX: list[tuple[Answers, Answers, str]] = [
     (signed_in(200), signed_in(200), "account_reauthenticate account_change_password"),
     # An account without a record is told whose page this is.
     (signed_in(200), NOT_SO, "members:record pec_requests:list"),
+    (signed_in(200), signed_in(200), "members:own_data"),
+    (same(404), NOT_SO, "security_txt"),  # nobody is named
     (signed_in(200), signed_in(200), "members:change_email"),
     (signed_in(200), office(200, 200, 200, 200, 200, 200), "members:preferences members:change_mobile"),
     (NOT_SO, office(200, 200, 200, 200, 200, 200), "members:drop_email"),
@@ -166,7 +168,11 @@ MATRIX: list[tuple[Answers, Answers, str]] = [
         "admin:members_member_tax_code admin:members_member_merge admin:members_member_transfer",
     ),
     (office(403, 403, 200, 404, 403, 403), office(403, 403, 302, 404, 403, 403), "admin:members_member_see_as"),
-    # Colleagues, whom an operatore does not see.
+    # The log, and colleagues: what an operatore does not see.
+    (office(200, 403, 200, 200, 200, 200), office(200, 403, 200, 200, 200, 200), "admin:audit_logentry_changelist"),
+    (office(403, 403, 200, 200, 200, 200), office(403, 403, 200, 200, 200, 200), "admin:audit_logentry_export"),
+    (office(200, 302, 200, 302, 200, 200), office(200, 302, 200, 302, 200, 200), "admin:audit_logentry_history"),
+    (office(200, 403, 200, 302, 200, 200), NOBODY, "admin:audit_logentry_change"),
     (office(200, 403, 200, 200, 200, 200), office(200, 403, 200, 200, 200, 200), "admin:members_staffrole_changelist"),
     (office(200, 302, 200, 302, 200, 200), office(200, 302, 200, 302, 200, 200), "admin:members_staffrole_history"),
     (office(200, 302, 200, 302, 200, 200), office(403, 302, 302, 302, 403, 302), "admin:members_staffrole_change"),
@@ -202,13 +208,14 @@ MATRIX: list[tuple[Answers, Answers, str]] = [
             f"admin:{name}_delete"
             for name in (
                 *("members_member", "members_importrun", "members_staffrole", "members_ordine", "members_albo"),
-                *("members_tally", "members_user"),
+                *("members_tally", "members_user", "audit_logentry"),
                 *("pec_requests_pecrequest", "pec_requests_requestbatch", "pec_requests_difference"),
                 *("pec_requests_provideroperation", "pec_requests_providerhealth", "pec_requests_pecdomain"),
             )
         )
         + " admin:pec_requests_pecrequest_add admin:pec_requests_requestbatch_add admin:pec_requests_difference_add"
-        " admin:pec_requests_provideroperation_add admin:pec_requests_providerhealth_add admin:members_tally_add",
+        " admin:pec_requests_provideroperation_add admin:pec_requests_providerhealth_add admin:members_tally_add"
+        " admin:audit_logentry_add",
     ),
     (NOBODY, NO_OFFICE, "admin:autocomplete"),
     (NOWHERE, NOWHERE, "admin:view_on_site /admin/(?P<url>.*)$"),
@@ -223,7 +230,7 @@ MATRIX: list[tuple[Answers, Answers, str]] = [
             f"/admin/{name}/<path:object_id>/"
             for name in (
                 *("members/member", "members/importrun", "members/staffrole", "members/ordine", "members/albo"),
-                *("members/tally", "members/user"),
+                *("members/tally", "members/user", "audit/logentry"),
                 *("pec_requests/pecrequest", "pec_requests/requestbatch", "pec_requests/difference"),
                 *("pec_requests/provideroperation", "pec_requests/providerhealth", "pec_requests/pecdomain"),
             )

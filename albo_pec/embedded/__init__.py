@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from albo_pec import secret_files
 from albo_pec.embedded.files import ServersError, make_var, var_path
 from albo_pec.embedded.locks import FileLock, acquire_or_fail
 
@@ -30,9 +31,13 @@ def servers() -> Iterator[dict[str, str]]:
 
     With both given nothing at all happens, so that production needs neither the wheels nor VAR.
     """
-    missing = [name for name in VARIABLES if not os.environ.get(name)]
+    try:
+        given = {name: secret_files.value(name) for name in VARIABLES}
+    except secret_files.SecretFileError as error:
+        raise ServersError(str(error)) from error
+    missing = [name for name in VARIABLES if not given[name]]
     if not missing:
-        yield {name: os.environ[name] for name in VARIABLES}
+        yield given
         return
     hold = Hold(var_path())
     try:
@@ -41,10 +46,10 @@ def servers() -> Iterator[dict[str, str]]:
         raise ServersError(_sentence(error, hold.var)) from error
     os.environ.update(found)
     try:
-        yield {name: os.environ[name] for name in VARIABLES}
+        yield given | found
     finally:
         if hold.mine:
-            for name in missing:
+            for name in found:
                 os.environ.pop(name, None)
             hold.leave()
 
@@ -91,7 +96,7 @@ def ensure_database(name: str, url: str | None = None) -> str:
     import psycopg
     from psycopg import sql
 
-    base = url or os.environ["DATABASE_URL"]
+    base = url or secret_files.value("DATABASE_URL")
     try:
         with closing(psycopg.connect(base, autocommit=True, connect_timeout=5)) as connection:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():

@@ -36,6 +36,7 @@ class State:
     place: str = ""
     postgres_port: int = 0
     postgres_password: str = field(default_factory=lambda: secrets.token_hex(24))
+    postgres_web_password: str = field(default_factory=lambda: secrets.token_hex(24))
     postgres_admin_password: str = field(default_factory=lambda: secrets.token_hex(24))
     valkey_port: int = 0
     valkey_password: str = field(default_factory=lambda: secrets.token_hex(24))
@@ -45,7 +46,7 @@ class State:
         """What is kept, or all new; written at once, so that no password is ever in use that is not kept."""
         kept = read_json(var / "servers.json")
         state = cls(**{name: value for name, value in kept.items() if name in cls.__dataclass_fields__})
-        if not kept:
+        if asdict(state).keys() - kept.keys():
             state.save(var)
         return state
 

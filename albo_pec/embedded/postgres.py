@@ -19,13 +19,17 @@ from albo_pec.embedded.processes import HOST, POLL_SECONDS
 
 PROGRAM = "postgres"
 VERSION = "18"
-ADMIN, ROLE, DATABASE = "postgres", "albo_pec", "albo_pec"
+ADMIN, ROLE, WEB_ROLE, DATABASE = "postgres", "albo_pec", "albo_pec_web", "albo_pec"
 START_SECONDS = 60.0
 ENDING = ((signal.SIGINT, 20.0), (signal.SIGQUIT, 5.0), (signal.SIGKILL, 5.0))  # fast, immediate, at last by force
 
 
 def url(state: State) -> str:
     return f"postgres://{ROLE}:{state.postgres_password}@{HOST}:{state.postgres_port}/{DATABASE}"
+
+
+def web_url(state: State) -> str:
+    return f"postgres://{WEB_ROLE}:{state.postgres_web_password}@{HOST}:{state.postgres_port}/{DATABASE}"
 
 
 def connect_admin(state: State) -> psycopg.Connection:
@@ -230,12 +234,17 @@ def _wait_until_ready(process: subprocess.Popen[bytes], place: Place, state: Sta
 
 
 def _ensure_role(state: State) -> None:
-    """The portal's own role is no superuser: what works here works on a server that somebody else runs."""
-    role, database = sql.Identifier(ROLE), sql.Identifier(DATABASE)
+    """The owner of the tables is no superuser: what works here works on a server that somebody else runs. The role of
+    web and workers, which is given its rights by ``grant_roles``, is the owner's to manage and to try.
+    """
+    role, web, database = sql.Identifier(ROLE), sql.Identifier(WEB_ROLE), sql.Identifier(DATABASE)
     with closing(connect_admin(state)) as connection:
-        if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [ROLE]).fetchone():
-            password = sql.Literal(state.postgres_password)
-            connection.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}").format(role, password))
+        for name, password in ((ROLE, state.postgres_password), (WEB_ROLE, state.postgres_web_password)):
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [name]).fetchone():
+                words = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}")
+                connection.execute(words.format(sql.Identifier(name), sql.Literal(password)))
+        connection.execute(sql.SQL("ALTER ROLE {} CREATEDB CREATEROLE").format(role))
+        connection.execute(sql.SQL("GRANT {} TO {} WITH ADMIN TRUE, INHERIT FALSE, SET TRUE").format(web, role))
         if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
             connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, role))
 

@@ -21,7 +21,7 @@ class Session:
         found = {}
         if "DATABASE_URL" in missing:
             self._postgres.add(postgres.running(state, place.data) or postgres.start(place, state))
-            found["DATABASE_URL"] = postgres.url(state)
+            found["DATABASE_URL"], found["WEB_DATABASE_URL"] = postgres.url(state), postgres.web_url(state)
         if "REDIS_URL" in missing:
             self._valkey.add(valkey.running(state, place.valkey) or valkey.start(place, state))
             found["REDIS_URL"] = valkey.url(state)

@@ -21,7 +21,7 @@ from django.utils.translation import gettext_lazy
 from audit import log
 from audit.actors import Actor
 from audit.models import LogEntry
-from members import history, tax_codes, throttle
+from members import history, reading, tax_codes, throttle
 from members.admin import MemberAdmin
 from members.current import may, require_permission
 from members.models import Enrolment, Member, Ordine
@@ -202,6 +202,8 @@ class CorrectingAdmin(MemberAdmin):
             return self._merge(request, kept, gone)
         if request.POST.get("confirmed"):
             messages.error(request, _("Scegliere quale scheda resta."))
+        reading.note(request, member, _("confronto di due schede"))
+        reading.note(request, other, _("confronto di due schede"))
         choices = [_Choice(member, other), _Choice(other, member)]
         why_not = {choice.refusal for choice in choices}
         hopeless = len(why_not) == 1 and "" not in why_not  # whichever of the two stays

@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy
 
 from audit.actors import Actor
 from audit.models import LogEntry
+from members import reading
 from members.current import may, require_permission
 from members.keyset import Condition, Source, rows_of
 from members.lists import ColumnFilter, ListAdmin
@@ -243,6 +244,7 @@ class PecRequestAdmin(ListAdmin):
     ) -> HttpResponse:
         pec: PecRequest | None = kwargs.get("obj")
         if pec:
+            reading.note(request, pec.member, _("casella %s") % pec.address)
             may_retry, may_drop = may(request.user, RETRY, pec), may(request.user, DROP, pec)
             context |= {
                 "acts": acts_for(request, pec),

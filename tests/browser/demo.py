@@ -21,6 +21,7 @@ from albo_pec.embedded.files import REPOSITORY, read_json, write_json
 from albo_pec.embedded.locks import FileLock
 from tests.house.conftest import folder_for
 from tests.house.holders import clean_environment, servers_of, wait_until
+from tests.log_watch import people_in_files
 from tests.oidc_provider import start_provider
 from tests.sandbox_process import free_ports
 
@@ -133,6 +134,7 @@ def running_demo() -> Iterator[Demo]:
             process.wait(STOP_SECONDS)
             spid.stop()
         assert process.returncode == 0, said.read_text()
+        assert people_in_files(var) == []
         # What the system has ended may take it a moment to bury.
         wait_until(lambda: not [pid for pid in family if Path(f"/proc/{pid}").exists()], STOP_SECONDS)
         assert servers_of(var) == []

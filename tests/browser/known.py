@@ -45,6 +45,8 @@ class Known:
                 return self._row(FEDERATION, f"members/{kind}")
             case "requestbatch":
                 return self._row(OFFICE, "pec_requests/requestbatch")
+            case "logentry":
+                return self._row(OFFICE, "audit/logentry")
             case "pecdomain" | "providerhealth":
                 return self._row(FEDERATION, f"pec_requests/{kind}")
             case "import":

@@ -51,6 +51,7 @@ _PORTAL: dict[str, list[Visit]] = {
     "members:unsubscribe": [Visit(VISITOR, "nothing", 410)],  # a good one is the same page with a button
     "members:change_email": _by_each("ATTIVO"),
     "members:change_mobile": _by_each("ATTIVO"),
+    "members:own_data": _by_each("ATTIVO"),
     "members:first_access": _by_each(VISITOR),
     "members:password_forgotten": _by_each(VISITOR),
     "members:password_link_sent": _by_each(VISITOR),
@@ -124,6 +125,8 @@ _OFFICE: dict[str, list[Visit]] = {
     "pec_requests_provideroperation_drop": [Visit(OFFICE, "operation")],
     "pec_requests_provideroperation_retry_all": [Visit(OFFICE, "CREATE"), Visit(OFFICE, "NOTHING", 404)],
     "pec_requests_difference_changelist": _by_each(OFFICE),
+    "audit_logentry_changelist": [Visit(OFFICE, query="?genere=record")],
+    "audit_logentry_change": [Visit(OFFICE, "logentry")],
     "pec_requests_providerhealth_changelist": _by_each(FEDERATION),
     "pec_requests_providerhealth_change": [Visit(FEDERATION, "providerhealth")],
     "auth_user_password_change": [Visit(FEDERATION, "user")],
@@ -150,6 +153,7 @@ NO_PAGES = {
     "members:new_password": "members:invitation leads there",
     "members:password_link": "the pages of members:invitation",
     "admin:password_change": "leads to account_change_password",
+    "security_txt": "for machines; people read it in help",
     "healthz": "for machines",
     "readyz": "for machines",
     "metrics": "for machines",
@@ -181,6 +185,7 @@ NO_PAGES = {
     "admin:pec_requests_difference_export": "a file",
     "admin:members_tally_lift": "the page of admin:members_member_invite, with other words",
     "admin:members_tally_change": "the list says all there is to say: no link leads there",
+    "admin:audit_logentry_export": "a file",
     "admin:members_importrun_progress": "a part of admin:members_importrun_change, asked for by it",
     "admin:members_importrun_rejects": "a file",
     "admin:password_change_done": "nothing leads there: admin:password_change goes to the portal's own page",
@@ -193,6 +198,7 @@ NO_PAGES = {
             *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
             *("pec_requests_provideroperation", "pec_requests_providerhealth", "pec_requests_difference"),
             *("members_importrun", "pec_requests_requestbatch", "members_staffrole", "members_tally"),
+            "audit_logentry",
         )
     },
     **{
@@ -200,6 +206,7 @@ NO_PAGES = {
         for model in (
             *("pec_requests_pecrequest", "pec_requests_provideroperation"),
             *("pec_requests_providerhealth", "pec_requests_difference", "pec_requests_requestbatch", "members_tally"),
+            "audit_logentry",
         )
     },
     "admin:pec_requests_difference_change": "the list says all there is to say: no link leads there",
@@ -209,7 +216,7 @@ NO_PAGES = {
         for model in (
             *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
             *("pec_requests_provideroperation", "members_importrun", "pec_requests_requestbatch", "members_staffrole"),
-            "members_tally",
+            *("members_tally", "audit_logentry"),
         )
     },
     "admin:pec_requests_providerhealth_history": "one row, that the system writes: no button leads there",

@@ -15,6 +15,7 @@ from albo_pec.embedded import processes, session  # noqa: F401  (the sessions' i
 from albo_pec.embedded.files import REPOSITORY, is_root
 from albo_pec.embedded.place import system_folder
 
+SERVERS = ("DATABASE_URL", "WEB_DATABASE_URL", "REDIS_URL")
 # A holder is forked from a process that has imported what it needs, which takes longer than starting the servers.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(["tests.house.holders"])
@@ -42,7 +43,7 @@ def nothing() -> None:
 
 def clean_environment(var: Path, **more: str) -> dict[str, str]:
     """Nobody gives any server, whatever the tests themselves were given."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "REDIS_URL")}
+    kept = {name: value for name, value in os.environ.items() if name not in SERVERS}
     return kept | {"VAR": str(var), "EMBEDDED_FSYNC": "0"} | more
 
 

@@ -20,7 +20,7 @@ from post_office.models import Email
 from audit.actors import Actor
 from audit.models import LogEntry
 from members import access, throttle
-from members.links import LinkState
+from members.links import LinkState, digest
 from members.models import AccessLink, Member
 from tests.factories import PASSWORD, MemberFactory, OrdineFactory, UserFactory, staff
 
@@ -114,6 +114,17 @@ def test_a_printed_code_belongs_to_one_person() -> None:
     assert access.inspect_code(member.tax_code, code).state is LinkState.VALID
     assert access.inspect_code(other.tax_code, code).state is LinkState.UNKNOWN
     assert access.inspect_code("RSSMRA80A01H501U", code).state is LinkState.UNKNOWN
+
+
+@pytest.mark.django_db
+def test_a_printed_code_cannot_be_worked_out_from_the_database(settings: Any) -> None:
+    member = MemberFactory()
+    code = access.print_code(member, OFFICE)
+    link = AccessLink.objects.get()
+    plain = code.replace("-", "")
+    assert link.digest != digest(plain) and link.digest != digest(f"{member.user.pk}:{plain}")
+    settings.SECRET_KEY = "x" * 64  # who has the database alone does not have this
+    assert access.inspect_code(member.tax_code, code).state is LinkState.UNKNOWN
 
 
 @pytest.mark.django_db

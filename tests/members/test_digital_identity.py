@@ -7,6 +7,8 @@ import socket
 import time
 from collections.abc import Iterator
 from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -361,6 +363,24 @@ def test_a_gateway_that_is_away_or_is_another(client: Client, provider: Provider
     assert refused(client.post(start), Problem.NOT_TRUSTED)
 
 
+def test_nobody_is_followed_elsewhere_with_our_secret(client: Client, provider: Provider, settings: Any) -> None:
+    class Elsewhere(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(307)
+            self.send_header("Location", f"{provider.issuer}{self.path}")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            """Not on the terminal."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Elsewhere) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        settings.IDENTITY_GATEWAYS["spid"]["issuer"] = f"http://127.0.0.1:{server.server_port}"
+        assert refused(client.post(reverse("members:identity_start", args=["spid"])), Problem.DOWN)
+        server.shutdown()
+
+
 def test_only_the_gateways_own_signature_counts(rf: Any, provider: Provider, settings: Any) -> None:
     adapter = digital_identity.GatewayAdapter(rf.get("/"), find("spid"))
     now = int(time.time())
@@ -422,7 +442,8 @@ def test_who_has_no_password_proves_it_by_their_identity(client: Client, provide
     subject = provider.person(member.tax_code)
     before = client.session.session_key
     assert come(client, provider, subject, confirm="1", next=reverse(page))["Location"] == reverse(page)
-    assert client.get(reverse(page)).status_code == 200 and client.session.session_key == before
+    assert client.get(reverse(page)).status_code == 200 and who(client) == member.user.pk
+    assert client.session.session_key != before  # whoever had the last one has no part in it
     assert LogEntry.objects.get(person=member.pk).action == "identity.confirmed"
 
 

@@ -181,3 +181,17 @@ def test_not_ready(client: Client, broken: str, monkeypatch: pytest.MonkeyPatch)
     answer = client.get("/readyz")
     assert answer.status_code == 503 and answer.json()[broken[1:]] == "error" and "secret" not in page(answer)
     assert client.get("/healthz").status_code == 200
+
+
+def test_who_proves_who_they_are_goes_on_under_another_key(client: Client) -> None:
+    member = MemberFactory()
+    client.force_login(member.user)
+    before = client.cookies["sessionid"].value
+    client.post(reverse("account_reauthenticate"), {"password": "sbagliata"})
+    assert client.cookies["sessionid"].value == before
+    client.post(reverse("account_reauthenticate"), {"password": PASSWORD})
+    assert client.cookies["sessionid"].value != before
+    assert client.get(reverse("members:record")).status_code == 200
+    thief = Client()
+    thief.cookies["sessionid"] = before
+    assert thief.get(reverse("members:record")).status_code == 302

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import tracemalloc
 import zipfile
 from datetime import date, datetime
@@ -133,6 +134,27 @@ BAD = {
         **{"xl/worksheets/sheet1.xml": b"<row>" + b"<c/>" * 5000 + b"</row>" + b"<row><c/></row>" * 5000}
     ),
 }
+
+
+def test_a_sheet_fetches_nothing_and_grows_no_larger_than_it_is(tmp_path: Path) -> None:
+    secret = tmp_path / "segreto"
+    secret.write_text("ROSSI")
+    entities = f'<!ENTITY a SYSTEM "file://{secret}"><!ENTITY b "{"x" * 50}"><!ENTITY c "{"&b;" * 50}">'
+    whole = workbook([["a", "b"], ["1", "2"]])
+    file = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(whole)) as source, zipfile.ZipFile(file, "w") as zipped:
+        for entry in source.namelist():
+            text = source.read(entry).decode()
+            if entry == "xl/worksheets/sheet1.xml":
+                text = text.replace("<worksheet", f"<!DOCTYPE worksheet [{entities}]><worksheet", 1)
+                text = re.sub(r'<c r="A2".*?</c>', '<c r="A2" t="inlineStr"><is><t>&a;&c;</t></is></c>', text)
+                assert "&a;&c;" in text
+            zipped.writestr(entry, text)
+    try:
+        told = str(read(file.getvalue()))
+    except UnreadableFile:
+        told = ""
+    assert "ROSSI" not in told and "xxxx" not in told
 
 
 @pytest.mark.parametrize("name", BAD)

@@ -161,6 +161,9 @@ def test_a_link_by_mail_ends_the_pause(client: Client) -> None:
     member = MemberFactory()
     for _time in range(FREE + 1):
         enter(member.tax_code)
+    second_factor = Tally.objects.create(
+        rule="second-factor", kind="account", who="x", user=member.user, count=5, forget_at=timezone.now()
+    )
     AccessLink.objects.create(
         user=member.user, purpose="PASSWORD", digest=digest("s"), expires_at=timezone.now() + timedelta(hours=1)
     )
@@ -168,6 +171,7 @@ def test_a_link_by_mail_ends_the_pause(client: Client) -> None:
     new = "Una-nuova-frase-9"
     assert is_in(client.post(reverse("members:new_password"), {"password": new, "again": new}))
     assert is_in(enter(member.tax_code, new))
+    assert Tally.objects.contains(second_factor), "whoever reads the mail begins nothing anew there"
 
 
 @pytest.mark.django_db

@@ -15,6 +15,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 from django_scopes import scopes_disabled
 
+from audit.models import LogEntry
 from members.models import ImportRun, Member, Ordine, StaffRole, Tally, User
 from pec_requests import batches, health
 from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, RequestBatch
@@ -107,6 +108,7 @@ class World:
         )
         rows = {
             Tally: lock,
+            LogEntry: LogEntry.objects.filter(ordine=ordine.code).latest("pk"),
             Member: owner,
             Ordine: ordine,
             PecRequest: pec,
@@ -182,7 +184,7 @@ WORDS: dict[str, list[Any]] = {
         f"admin:{name}_export": ["csv"]
         for name in (
             *("members_member", "pec_requests_pecrequest", "pec_requests_provideroperation"),
-            "pec_requests_difference",
+            *("pec_requests_difference", "audit_logentry"),
         )
     },
 }

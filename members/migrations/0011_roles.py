@@ -18,7 +18,7 @@ AND (members_user.is_superuser OR EXISTS (SELECT FROM members_staffrole s WHERE 
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('members', '0008_entry'),
+        ('members', '0010_retention'),
     ]
 
     operations = [
