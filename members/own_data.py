@@ -30,7 +30,7 @@ from members import history
 from members.identification import every_member
 from members.models import Member, Term, User
 
-_SECRET = {"password", "digest", "session_hash", "session_key", "session_data", "data", "claim", "claimed_by"}
+_SECRET = {"password", "digest", "session_hash", "session_key", "session_data", "data", "claim", "claimed_by", "who"}
 _DERIVED = {"search_key", "sort", "id", "pk", "public_id", "object_id"}
 # The log has a form of its own here; the admin's is about what staff did to others.
 _NOT_FOLLOWED: tuple[type[Model], ...] = (LogEntry, Term, apps.get_model("admin", "LogEntry"))
@@ -48,6 +48,11 @@ LABELS: dict[str, str | Promise] = {
     "dropped_at": gettext_lazy("ritirato il"),
     "expires_at": gettext_lazy("scade il"),
     "ip": gettext_lazy("indirizzo IP"),
+    "kind": gettext_lazy("genere"),
+    "expire_date": gettext_lazy("scade il"),
+    "forget_at": gettext_lazy("si dimentica il"),
+    "seen_at": gettext_lazy("visto l'ultima volta"),
+    "used_at": gettext_lazy("usato l'ultima volta"),
     "last_seen_at": gettext_lazy("visto l'ultima volta"),
     "last_used_at": gettext_lazy("usato l'ultima volta"),
     "look_first": gettext_lazy("da controllare prima"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date
 
+from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
@@ -20,7 +21,8 @@ from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from members.models import EmailChange, Enrolment, Member, Ordine, User
+from members import access, devices
+from members.models import AccessLink, EmailChange, Enrolment, Member, Ordine, User
 from pec_requests import corrections
 from pec_requests.eligibility import CURRENT
 from pec_requests.models import PecRequest, ProviderOperation, RecoveryEmailChange
@@ -81,7 +83,7 @@ def forget(ordine: Ordine, ids: list[int], actor: Actor) -> int:
 
 def _forget(member: Member, actor: Actor) -> bool:
     fields = [field for field in _CONTACTS if getattr(member, field)]
-    account, gone = member.user, _forget_account(member)
+    gone = _forget_account(member)
     if not fields and not gone:
         return False
     for field in _CONTACTS:
@@ -90,11 +92,10 @@ def _forget(member: Member, actor: Actor) -> bool:
     member.save()
     EmailChange.objects.filter(member=member).delete()
     requests = PecRequest.objects.filter(member=member)
-    RecoveryEmailChange.objects.filter(request__in=requests).delete()
+    # Their rows stay, without addresses: the portal's role deletes neither these nor accounts.
+    RecoveryEmailChange.objects.filter(request__in=requests).update(new_email="", old_email="", told_email="")
     ProviderOperation.objects.filter(request__in=requests).update(recovery_email="", result="", last_error="")
     requests.update(recovery_email="")
-    if gone and account:
-        account.delete()
     log.record(
         "member.forgotten",
         actor,
@@ -103,16 +104,24 @@ def _forget(member: Member, actor: Actor) -> bool:
         ordine=member.ordine.code,
         years=member.ordine.forget_years,
         fields=", ".join(str(Member._meta.get_field(field).verbose_name) for field in fields) or "–",  # type: ignore[union-attr]  # plain fields
-        account="cancellato" if gone else "–",
+        account="chiuso e svuotato" if gone else "–",
     )
     return True
 
 
 def _forget_account(member: Member) -> bool:
-    """Take the account off the record; not one that also works in an office, and is needed there."""
+    """Take the account off the record, close it and empty it; not one that also works in an office, and is needed
+    there. Whoever comes back gets another.
+    """
     account: User | None = member.user
-    if account is None or account.is_superuser or account.staff_roles.exists():
+    if account is None or not access.retire(account):
         return False
+    Authenticator.objects.filter(user=account).delete()
+    AccessLink.objects.filter(user=account).delete()
+    devices.forget_all(account)
+    account.first_name = account.last_name = account.email = ""
+    account.username, account.last_login = f"chiuso-{account.pk}", None
+    account.save()
     member.user = None
     return True
 

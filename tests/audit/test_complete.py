@@ -255,6 +255,7 @@ NO_ACTS: dict[str, str] = {
     **dict.fromkeys(
         (
             *("home", "help", "privacy", "accessibility", "healthz", "readyz", "metrics", "account_inactive"),
+            "security_txt",
             *("account_set_password", "members:home", "members:record", "members:password_link_sent"),
             *("pec_requests:list", "pec_requests:status", "pec_requests:panel", "pec_requests:panel-status"),
             *("members:invitation", "members:password_link", "mfa_index", "admin:index", "admin:login"),
@@ -269,6 +270,9 @@ NO_ACTS: dict[str, str] = {
         _PAGES,
     ),
     "members:new_password": "in test_a_new_password_and_what_fails_are_in_the_log, for it wants a session",
+    "sessions": "tests/members/test_sessions.py, with two browsers",
+    "admin:members_tally_lift": "tests/members/test_throttle.py, with a lock",
+    "admin:members_tally_change": "the list says all there is to say, and nobody changes it",
     "members:identity_start": "tests/members/test_digital_identity.py, with a gateway",
     "members:identity_return": "tests/members/test_digital_identity.py, with a gateway",
     "admin:members_importrun_rejects": "tests/members/test_import_web.py, with a file of rejects",
@@ -286,8 +290,8 @@ def world(db: None) -> Any:
 def test_every_address_is_an_act_or_says_why_not() -> None:
     known = set(ACTS) | set(NO_ACTS)
     found = {name for name in names() if not _OTHERS.fullmatch(name) or name in known}
-    nobody_may = {f"admin:{m}_add" for m in ("pec_requests_pecrequest", "pec_requests_provideroperation")}
-    nobody_may |= {f"admin:pec_requests_{m}_add" for m in ("difference", "providerhealth", "requestbatch")}
+    models = ("pecrequest", "provideroperation", "difference", "providerhealth", "requestbatch")
+    nobody_may = {f"admin:pec_requests_{model}_add" for model in models} | {"admin:members_tally_add"}
     assert found - nobody_may - {"admin:audit_logentry_add"} == known
 
 

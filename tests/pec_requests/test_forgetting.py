@@ -58,8 +58,10 @@ def test_what_goes_and_what_stays(member: Member) -> None:
     assert [getattr(after, name) for name in forgetting._CONTACTS] == [""] * 7
     assert (after.tax_code, after.surname, after.birth_date) == (member.tax_code, "Rossi", member.birth_date)
     assert after.enrolments.get().cancelled_on == LONG_AGO
-    assert not User.objects.filter(pk=user.pk).exists() and not user.access_links.exists()
-    assert not RecoveryEmailChange.objects.exists() and not after.email_changes.exists()
+    emptied = User.objects.get(pk=user.pk)
+    assert (emptied.get_full_name(), emptied.email, emptied.is_active) == ("", "", False) and after.user is None
+    assert not emptied.has_usable_password() and not emptied.access_links.exists()
+    assert RecoveryEmailChange.objects.get().new_email == "" and not after.email_changes.exists()
     kept = PecRequest.objects.get(pk=pec.pk)
     assert (kept.address, kept.status, kept.recovery_email) == (pec.address, "CESSATO", "")
     assert ReservedAddress.objects.get(address=pec.address).member == after
