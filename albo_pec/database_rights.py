@@ -33,6 +33,7 @@ DELETABLE = frozenset(
         "members_member",
         "members_session",
         "members_staffrole",
+        "members_supportview",
         "members_tally",
         "members_term",
         "members_user",

@@ -154,6 +154,8 @@ WORDS = {
 def _argument(name: str, part: str, kind: str, of: House, pec: PecRequest) -> Any:
     if kind == "UUIDConverter":
         return pec.public_id
+    if kind == "SignedNumber":
+        return 1
     if kind == "IntConverter" or part == "object_id":
         return _row(name, of)
     if name in WORDS:
