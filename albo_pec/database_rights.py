@@ -18,7 +18,7 @@ READ_ONLY = frozenset(
 )
 # Every table of the log: what is written there stays.
 APPEND_ONLY_APP = "audit"
-# With what hangs on them: sessions and links that ended, who was merged or left the albo long ago, mails that were sent.
+# With what hangs on them: sessions and links that ended, who was merged or left long ago, mails that were sent.
 DELETABLE = frozenset(
     {
         "account_emailaddress",
