@@ -27,6 +27,7 @@ FAMILIES = {
     "second_factor": _("Secondo fattore"),
     "session": _("Sessioni"),
     "staff": _("Incarichi di segreteria"),
+    "support": _("Viste come l'iscritto"),
     "record": _("Schede lette"),
     "list": _("Elenchi esportati"),
     "member": _("Schede e iscritti"),

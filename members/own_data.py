@@ -34,6 +34,8 @@ _SECRET = {"password", "digest", "session_hash", "session_key", "session_data", 
 _DERIVED = {"search_key", "sort", "id", "pk", "public_id", "object_id"}
 # The log has a form of its own here; the admin's is about what staff did to others.
 _NOT_FOLLOWED: tuple[type[Model], ...] = (LogEntry, Term, apps.get_model("admin", "LogEntry"))
+# Whoever also works in an office takes along nothing about those they have looked as.
+_ABOUT_OTHERS = {"members.SupportView.user"}
 # What fields are called that the office never sees, or that come with a library.
 LABELS: dict[str, str | Promise] = {
     "act": gettext_lazy("avviso"),
@@ -154,6 +156,7 @@ def _referring(model: type[Model]) -> list[tuple[type[Model], str]]:
         for relation in relations
         if (relation.one_to_many or relation.one_to_one)
         and relation.related_model not in _NOT_FOLLOWED
+        and str(relation.field) not in _ABOUT_OTHERS  # type: ignore[union-attr]  # relations have one
         and not relation.related_model._meta.auto_created  # type: ignore[union-attr]  # groups, which nobody has here
     ]
 

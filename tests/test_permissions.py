@@ -242,6 +242,7 @@ PAGES = {key: (get, post) for get, post, keys in MATRIX for key in keys.split()}
 OTHERWISE = {
     ("post", "revisore", "admin:members_member_change"): 403,
     ("get", "revisore", "admin:members_tally_change"): 403,
+    ("get", "operatore", "admin:audit_logentry_change"): 403,
     ("get", "revisore", "admin:members_tally_lift"): 403,
     ("post", "revisore", "admin:members_tally_lift"): 403,
 }

@@ -34,6 +34,8 @@ EVERYWHERE = {
     "members/contacts.py": "_every_wish",
     "pec_requests/recovery.py": "inspect confirm",
     "pec_requests/recovery_alarms.py": "inspect stop",
+    # All that refers to one member, who takes it along.
+    "members/own_data.py": "collect _follow",
     # Read below the rows of a scope, or by Ordine: see ``keyset.rows_of``.
     "members/keyset.py": "rows_of Listing.count Listing._checks",
     "members/lists.py": "ColumnFilter.equal member_word _name _terms _by_tax_code by_term",
@@ -51,6 +53,8 @@ EVERYWHERE = {
     "pec_requests/digests.py": "send_due",
     "pec_requests/engine.py": "run",
     "pec_requests/figures.py": "text",
+    "pec_requests/forgetting.py": "forget_all",
+    "pec_requests/management/commands/forget.py": "Command.handle",
     "pec_requests/notices.py": "write",
     "pec_requests/reconcile.py": "run",
     "pec_requests/register.py": "follow",
@@ -61,6 +65,10 @@ WRITTEN_BY_HAND = {
     "albo_pec/views.py": "_database",  # whether it answers
     "audit/log.py": "record_many record_rows sentences_about",  # inserts; what is said of an object at hand
     "audit/sealing.py": "seal",
+    # Commands about the whole log, and about the rights of a role.
+    "audit/retention.py": "retire check_clocks _database_time",
+    "audit/verifying.py": "_entries",
+    "albo_pec/database_rights.py": "grant make_role _exists _require_fit",
     "members/contacts.py": "pending",  # of one member
     "members/current.py": "signed_in",  # who it is
     "members/support.py": "past",  # of one member

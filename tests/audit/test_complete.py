@@ -88,6 +88,9 @@ class World:
         pec.operations.filter(kind=Kind.SUSPEND).update(state=State.ATTENTION, finished_at=Now(), attempts=1)
         return pec.operations.get(kind=Kind.SUSPEND)
 
+    def colleague(self) -> int:
+        return staff(self.ordine).staff_roles.get().pk
+
     def batch(self) -> RequestBatch:
         asked = {self.ordine.pk: [self.member().pk]}
         return batches.order(asked, self.domain, STAFF, asked="tutti", key=uuid.uuid4())[0]
@@ -206,6 +209,16 @@ ACTS: dict[str, Callable[[World], Act]] = {
     "admin:members_member_merge": _merge,
     "admin:members_member_transfer": _transfer,
     "admin:members_member_leave": _leave,
+    "admin:members_member_see_as": lambda w: Act(w.office, [w.member().pk], {"reason": "Ha telefonato"}),
+    "admin:members_staffrole_add": lambda w: Act(
+        w.office,
+        data={
+            "ordine": w.ordine.pk, "name": "Ada", "surname": "Prova", "email": "ada.prova@example.com",
+            "role": "OPERATORE",
+        },
+    ),
+    "admin:members_staffrole_change": lambda w: Act(w.office, [w.colleague()], {"role": "REVISORE"}),
+    "admin:members_staffrole_dismiss": lambda w: Act(w.office, [w.colleague()]),
     "admin:members_member_add": lambda w: Act(
         w.office,
         data={"ordine": w.ordine.pk, "tax_code": tax_code(next(_NUMBERS)), "surname": "Rossi", "name": "Mario"},
@@ -271,6 +284,8 @@ NO_ACTS: dict[str, str] = {
     ),
     "members:new_password": "in test_a_new_password_and_what_fails_are_in_the_log, for it wants a session",
     "sessions": "tests/members/test_sessions.py, with two browsers",
+    "members:support_end": "tests/members/test_support.py, with a view that has begun",
+    "admin:members_staffrole_invite": "tests/members/test_staffing.py, with somebody who has not come in",
     "admin:members_tally_lift": "tests/members/test_throttle.py, with a lock",
     "admin:members_tally_change": "the list says all there is to say, and nobody changes it",
     "members:identity_start": "tests/members/test_digital_identity.py, with a gateway",
