@@ -18,8 +18,12 @@ READ_ONLY = frozenset(
 )
 # Every table of the log: what is written there stays.
 APPEND_ONLY_APP = "audit"
+# With what hangs on them: sessions and links that ended, who was merged or left long ago, mails that were sent.
 DELETABLE = frozenset(
     {
+        "account_emailaddress",
+        "account_emailconfirmation",
+        "django_admin_log",
         "members_accesslink",
         "members_columnmapping",
         "members_emailchange",
@@ -29,17 +33,24 @@ DELETABLE = frozenset(
         "members_member",
         "members_session",
         "members_staffrole",
+        "members_supportview",
         "members_tally",
         "members_term",
+        "members_user",
+        "members_user_groups",
+        "members_user_user_permissions",
         "mfa_authenticator",
         "pec_requests_difference",
         "pec_requests_notice",
         "pec_requests_pecdomain_ordini",
+        "pec_requests_recoveryemailchange",
         "pec_requests_workershare",
         "post_office_attachment",
         "post_office_attachment_emails",
         "post_office_email",
         "post_office_log",
+        "socialaccount_socialaccount",
+        "socialaccount_socialtoken",
     }
 )
 # Any fixed number: two who grant at once would meet on the rows of PostgreSQL's own tables.

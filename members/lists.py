@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import BadRequest
@@ -31,6 +32,7 @@ _LAST = "ultima"
 _PLACE = re.compile(r"(dopo|prima)-(.+)", re.ASCII)
 # Omocodia puts letters where one expects digits.
 _TAX_CODE_BEGINS = re.compile(r"[A-Z][A-Z0-9]{0,15}", re.IGNORECASE | re.ASCII)
+_LONGEST_ID = 19
 # More words than a name has make no search, only work.
 _MOST_WORDS = 8
 
@@ -251,6 +253,14 @@ class ListAdmin(ExportAdmin):
         for condition in self.search_conditions(search_term):
             queryset = queryset.filter(condition.q)
         return queryset, False
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Ticked are rows of the page: what is no id was never there, and Django would fail over it."""
+        if not all(
+            ticked.isdecimal() and len(ticked) < _LONGEST_ID for ticked in request.POST.getlist(ACTION_CHECKBOX_NAME)
+        ):
+            raise BadRequest("not an id")
+        return super().response_action(request, queryset)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         extra = {

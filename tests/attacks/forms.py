@@ -85,9 +85,11 @@ class Reading:
         """About whose mailbox it is, and for the office about both."""
         here = self.built.here
         mailboxes = {"waiting": [here.waiting], "active": [here.active]}.get(who, [here.waiting, here.active])
+        asked = set(self._pages)
         for mailbox in mailboxes:
             for page, address in scene.addresses(here, mailbox).items():
-                if page.startswith("admin:") == (who in ("office", "federation")) and address not in self._pages:
+                if page.startswith("admin:") == (who in ("office", "federation")) and address not in asked:
+                    asked.add(address)
                     yield page, address
 
 

@@ -68,6 +68,8 @@ def _plain(column: str, value: Any) -> str:
     return "" if drawn or isinstance(value, dict) else str(value)
 
 
+@pytest.mark.slow  # some sixty forms, each sent three times
+@pytest.mark.timeout(180)
 def test_every_form(built: scene.Scene) -> None:
     reading, wrong = forms.Reading(built), []
     more, others = extras(built.there), exchange(built)

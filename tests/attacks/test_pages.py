@@ -40,6 +40,8 @@ LEAST = {"visitor": 0, "waiting": 5, "active": 3, "office": 20, "federation": 8}
 FRAMED = {"admin:members_ordine_letter_html"}
 
 
+@pytest.mark.slow  # some two hundred pages
+@pytest.mark.timeout(180)
 def test_every_page_is_hardened_and_shows_what_was_written_as_text(built: scene.Scene) -> None:
     assert scene.plant(EVIL) > 30
     shown: dict[str, int] = {}

@@ -7,14 +7,13 @@ from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.test import Client
 from django.urls import reverse
 from post_office.models import Email
 
 from members import access
-from members.models import Member
+from members.models import Member, Session
 from tests.attacks import scene
 from tests.factories import PASSWORD, MemberFactory, OrdineFactory, staff
 from tests.pec_requests.conftest import STAFF
@@ -110,6 +109,14 @@ def test_links_in_mails_have_the_portals_own_name_whatever_the_request_says(clie
     assert links and all(link.startswith(settings.PORTAL_URL) for link in links), links
     page = client.get(reverse("account_login"), headers=poisoned).content.decode()
     assert "evil.example" not in page
+
+
+def test_what_is_ticked_is_an_id_or_nothing(built: scene.Scene) -> None:
+    client = built.client("office")
+    for name, act in (("members_member", "request_for_selected"), ("pec_requests_provideroperation", "retry_selected")):
+        for ticked in ("", "²", "1,2", "9" * 30, "9" * 5000, "1 OR 1=1"):
+            answer = client.post(reverse(f"admin:{name}_changelist"), {"action": act, "_selected_action": ticked})
+            assert answer.status_code == 400, (name, ticked)
 
 
 def session_of(client: Client) -> str:
