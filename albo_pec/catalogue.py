@@ -43,6 +43,7 @@ OFFICE = (
     "members/import*.py",
     "members/lists.py",
     "members/spreadsheets.py",
+    "members/staffing.py",
     *(
         f"pec_requests/{name}"
         for name in (

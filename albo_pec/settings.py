@@ -69,6 +69,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "members.middleware.SupportViewMiddleware",
     "members.middleware.LanguageMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "members.session_middleware.IdleSessionsMiddleware",
@@ -188,6 +189,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "members.tasks.end_abandoned_imports",
         "schedule": SWEEP_SECONDS,
         "options": SWEEP_OPTIONS,
+    },
+    "end-support-views": {
+        "task": "members.tasks.end_support_views",
+        "schedule": 60.0,
+        "options": {"expires": 60.0},
     },
     "seal-log": {"task": "audit.tasks.seal_log", "schedule": 60.0, "options": {"expires": 60.0}},
     "anchor-log": {"task": "members.tasks.anchor_log", "schedule": crontab(hour="5", minute="0")},
@@ -316,6 +322,8 @@ MFA_FORMS = {
 MFA_TOTP_ISSUER = SITE_NAME
 MFA_TOTP_TOLERANCE = 1  # a clock may be half a minute off; each code counts once all the same
 MFA_RECOVERY_CODES_SHOW_ONCE = True
+# How long somebody of the office may look at the portal as a member sees it, at a stretch.
+SUPPORT_VIEW_MINUTES = env.int("SUPPORT_VIEW_MINUTES", default=15)
 INVITATION_DAYS = env.int("INVITATION_DAYS", default=30)
 PASSWORD_LINK_HOURS = env.int("PASSWORD_LINK_HOURS", default=3)
 EMAIL_LINK_HOURS = env.int("EMAIL_LINK_HOURS", default=24)

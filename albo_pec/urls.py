@@ -5,13 +5,16 @@ from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as recovery_codes
 from allauth.mfa.webauthn import views as webauthn
 from django.contrib import admin
-from django.urls import include, path
+from django.urls import include, path, register_converter
 from django.views.generic import RedirectView
 
 from albo_pec import views
 from members import second_factor_views, session_views
+from members.links import SignedNumber
 from members.passwordless import proof_first
 from pec_requests.views import metrics
+
+register_converter(SignedNumber, "signed")
 
 handler400 = "albo_pec.views.bad_request"
 handler429 = "albo_pec.views.too_many_requests"  # allauth asks for it by this name
@@ -27,7 +30,7 @@ security = [
     path("totp/activate/", proof_first(second_factor_views.ActivateApp.as_view()), name="mfa_activate_totp"),
     path("totp/deactivate/", proof_first(second_factor_views.DeactivateApp.as_view()), name="mfa_deactivate_totp"),
     path("chiavi/aggiungi/", proof_first(second_factor_views.AddKey.as_view()), name="mfa_add_webauthn"),
-    path("chiavi/<int:pk>/togli/", proof_first(second_factor_views.RemoveKey.as_view()), name="mfa_remove_webauthn"),
+    path("chiavi/<signed:pk>/togli/", proof_first(second_factor_views.RemoveKey.as_view()), name="mfa_remove_webauthn"),
     path("chiavi/conferma/", webauthn.reauthenticate_webauthn, name="mfa_reauthenticate_webauthn"),
     path("recovery-codes/", proof_first(recovery_codes.view_recovery_codes), name="mfa_view_recovery_codes"),
     path(

@@ -102,7 +102,7 @@ def send_password_link(identifier: str, actor: Actor) -> None:
     to = _mail_address(user, member)
     if not to or (user is not None and not user.is_active):
         return
-    account = _account(member) if member else user
+    account = account_of(member) if member else user
     if account is None or _had_enough_links(account):
         return
     token = new_secret()
@@ -177,7 +177,7 @@ def admit(tax_code: str) -> User | None:
     member = every_member().select_for_update(of=("self",)).filter(tax_code=tax_code).first()
     if member is None:
         return None
-    account = _account(member)
+    account = account_of(member)
     if account.is_active:
         _live_links(account).exclude(purpose=Purpose.PASSWORD).update(used_at=timezone.now())
     return account
@@ -215,6 +215,18 @@ def tell_email_replaced(member: Member, old: str) -> None:
         mail.send("email_replaced", to=old, ordine=member.ordine, context=context)
 
 
+def sign_in_name(user: User) -> str:
+    """What somebody who is no member signs in with."""
+    return user.email if user.works_in_office and emails.is_valid(user.email) else user.username
+
+
+def staff_link(user: User) -> tuple[str, int]:
+    """A link to choose the password, for whoever begins to work in an office, and for how many days it holds."""
+    token = new_secret()
+    _issue(user, Purpose.INVITATION, digest(token), timedelta(days=settings.INVITATION_DAYS))
+    return address("members:invitation", token), settings.INVITATION_DAYS
+
+
 def void_password(user: User, actor: Actor) -> None:
     """Somebody else may know it: every session and every link ends, and the way in is a new link or code."""
     account = User.objects.select_for_update(of=("self",)).get(pk=user.pk)
@@ -229,7 +241,7 @@ def retire(user: User) -> bool:
     """Close the account of a record that is no more: its sessions end, its links are void. False for one that also
     works in an office, and goes on without a record.
     """
-    if user.is_superuser or user.staff_roles.exists():
+    if user.works_in_office:
         return False
     user.is_active = False
     user.set_unusable_password()
@@ -237,6 +249,21 @@ def retire(user: User) -> bool:
     sessions.end_all(user)
     void_links(user)
     return True
+
+
+def identity_of_staff() -> str:
+    """Why the codice fiscale behind such an account stays: by SPID or CIE one comes in as whom it names."""
+    return _(
+        "Questa persona lavora anche in segreteria ed entra con il suo codice fiscale: prima di cambiarlo va tolto "
+        "l'incarico."
+    )
+
+
+def follow_own_email(user: User, email: str) -> None:
+    """Whoever works in an office has confirmed another personal e-mail: mail about the account goes there as well."""
+    if user.works_in_office:
+        user.email = email
+        user.save(update_fields=["email"])
 
 
 def void_links(user: User) -> None:
@@ -254,16 +281,16 @@ def forget(older_than: timedelta) -> int:
 
 # --- The pieces -------------------------------------------------------------------------------------------------------
 def _active_account(member: Member) -> User:
-    account = _account(member)
+    account = account_of(member)
     if not account.is_active:
         raise AccessRefused(_("L'accesso di questa persona al portale è disattivato."))
     # Or else whoever may print a code could enter as a colleague, or as the federation.
-    if account.is_superuser or account.staff_roles.exists():
+    if account.works_in_office:
         raise AccessRefused(_("Questa persona lavora anche in segreteria: la password si cambia solo da sé."))
     return account
 
 
-def _account(member: Member) -> User:
+def account_of(member: Member) -> User:
     """The member's account, made on the first occasion, with a generated name and no password."""
     row = every_member().select_for_update(of=("self",)).get(pk=member.pk)
     if row.user is None:
@@ -308,8 +335,12 @@ def _state(link: AccessLink) -> LinkState:
 
 
 def _mail_address(user: User | None, member: Member | None) -> str:
-    """Where a person's mail goes: the fascicolo's address of a member, the account's of staff."""
-    if member:
+    """Where a person's mail goes: the fascicolo's address of a member, the account's of staff.
+
+    Of who is both, the account's, too: the office may write what it likes in the fascicolo, and would come in by it as
+    a colleague.
+    """
+    if member and not (user and user.works_in_office):
         return member.usable_email
     return user.email if user and emails.is_valid(user.email) else ""
 

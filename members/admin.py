@@ -19,29 +19,31 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
 from audit.models import LogEntry
-from members import access, contacts, exporting, history, letter_admin, proof, reading, throttle
-from members.current import require_permission, staff_ordini
+from members import access, contacts, exporting, history, letter_admin, reading, sessions, support_admin, throttle
+from members.current import may, require_permission, roles_of
 from members.entry_models import Tally
 from members.exports import PAGE
 from members.filters import AlboFilter, ProvinceFilter, StatusFilter, WarningFilter
 from members.forms import MemberAdminForm
 from members.import_admin import ImportRunAdmin
-from members.keyset import Condition, Source
+from members.keyset import Condition, Source, rows_of
 from members.lists import ListAdmin, member_word
 from members.lock_admin import LockAdmin
 from members.log_admin import LogEntryAdmin
-from members.models import Albo, Enrolment, ImportRun, Member, Ordine, StaffRole, User
+from members.models import Albo, Enrolment, ImportRun, Member, Ordine, User
+from members.office_admin import ByOrdine
+from members.roles import INVITE_MEMBER, PRINT_CODE, SEE_AS_MEMBER, ordini_where
+from members.staff_admin import StaffRoleAdmin as StaffRoleAdmin  # registers itself
 from members.table_files import Row
 
 LOG_SHOWN = 50
 
 
-class EnrolmentInline(admin.TabularInline[Enrolment, Member]):
+class EnrolmentInline(ByOrdine, admin.TabularInline[Enrolment, Member]):
     model = Enrolment
     extra = 0
     can_delete = False
@@ -81,9 +83,7 @@ class MemberAdmin(ListAdmin):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
-        # What belongs to a member of the scope is of the scope: to join the members for it would be for nothing.
-        with scopes_disabled():
-            enrolments = Prefetch("enrolments", queryset=Enrolment.objects.select_related("albo"))
+        enrolments = Prefetch("enrolments", queryset=rows_of(Enrolment).select_related("albo"))
         rows: QuerySet[Member] = super().get_queryset(request).select_related("ordine")
         return rows.prefetch_related(enrolments)
 
@@ -116,7 +116,8 @@ class MemberAdmin(ListAdmin):
         self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any
     ) -> ModelChoiceField[Any] | None:
         if db_field.name == "ordine" and not _is_federation(request):
-            kwargs["queryset"] = Ordine.objects.filter(pk__in=[o.pk for o in staff_ordini(request.user)])
+            mine = ordini_where(roles_of(request.user), "members.add_member")
+            kwargs["queryset"] = Ordine.objects.filter(pk__in=mine)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     @admin.display(description=gettext_lazy("Ordine"))
@@ -133,7 +134,7 @@ class MemberAdmin(ListAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: Member | None = None) -> tuple[str, ...]:
         return ("ordine_name",)
 
-    def has_delete_permission(self, request: HttpRequest, obj: Member | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def save_model(self, request: HttpRequest, obj: Member, form: Any, change: bool) -> None:
@@ -173,7 +174,18 @@ class MemberAdmin(ListAdmin):
             path("<int:member_id>/invito/", self.admin_site.admin_view(self.invite_view), name="members_member_invite"),
             path("<int:member_id>/codice/", self.admin_site.admin_view(self.code_view), name="members_member_code"),
         ]
+        own.append(
+            path(
+                "<int:member_id>/vedi-come/", self.admin_site.admin_view(self.see_as_view), name="members_member_see_as"
+            )
+        )
         return own + super().get_urls()
+
+    def see_as_view(self, request: HttpRequest, member_id: int) -> HttpResponse:
+        """**Vedi come questo iscritto**."""
+        member = self.own_member(request, member_id)
+        require_permission(request, SEE_AS_MEMBER, member)
+        return support_admin.see_as(self, request, member)
 
     def own_member(self, request: HttpRequest, member_id: int) -> Member:
         """A member of the scope; anybody else's is 404."""
@@ -182,7 +194,7 @@ class MemberAdmin(ListAdmin):
     def invite_view(self, request: HttpRequest, member_id: int) -> HttpResponse:
         """Confirm, then mail the invitation to the portal."""
         member = self.own_member(request, member_id)
-        require_permission(request, "members.change_member", member)
+        require_permission(request, INVITE_MEMBER, member)
         if request.method == "POST":
             try:
                 access.invite(member, Actor.of(request))
@@ -201,8 +213,7 @@ class MemberAdmin(ListAdmin):
     def code_view(self, request: HttpRequest, member_id: int) -> HttpResponse:
         """Confirm, then show once, ready to print, the code for who has no e-mail."""
         member = self.own_member(request, member_id)
-        require_permission(request, "members.change_member", member)
-        proof.require_for(request, "members.print_code")
+        require_permission(request, PRINT_CODE, member)
         if request.method == "POST":
             try:
                 code = access.print_code(member, Actor.of(request))
@@ -259,6 +270,9 @@ class MemberAdmin(ListAdmin):
             if request.method != "POST":  # whose answer shows again what was read before
                 reading.note(request, obj, _("scheda"))
             context["log"] = history.entries(obj.pk).exclude(action=reading.READ)[:LOG_SHOWN]
+            context["may_invite"] = may(request.user, INVITE_MEMBER, obj)
+            context["may_see_as"] = may(request.user, SEE_AS_MEMBER, obj)
+            context["may_print_code"] = may(request.user, PRINT_CODE, obj)
         return super().render_change_form(request, context, *args, **kwargs)
 
     def history_view(
@@ -326,14 +340,8 @@ class AlboAdmin(FederationAdmin):
     list_display = ("name", "valid_from", "valid_to")
 
 
-class StaffRoleInline(admin.TabularInline[StaffRole, User]):
-    model = StaffRole
-    extra = 1
-
-
 @admin.register(User)
 class UserAdmin(FederationAdmin, DjangoUserAdmin[User]):
-    inlines = [StaffRoleInline]
     list_display = ("username", "first_name", "last_name", "is_active", "is_superuser")
     list_filter = ("is_superuser", "is_active")
     fieldsets = (
@@ -341,3 +349,9 @@ class UserAdmin(FederationAdmin, DjangoUserAdmin[User]):
         (gettext_lazy("Persona"), {"fields": ("first_name", "last_name", "email")}),
         (gettext_lazy("Accesso"), {"fields": ("is_active", "is_superuser")}),
     )
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Whoever is shut out, or is the federation's no longer, is out at once."""
+        super().save_model(request, obj, form, change)
+        if change and {"is_active", "is_superuser"} & set(form.changed_data):
+            sessions.end_all(obj)

@@ -88,16 +88,13 @@ def ask_email(member_id: int, email: str, actor: Actor) -> None:
 
 def pending(member: Member) -> EmailChange | None:
     """The wish that still waits for its confirmation, if any."""
-    with scopes_disabled():
-        wish = next(iter(EmailChange.objects.raw(_PENDING, [member.pk, timezone.now()])), None)
+    wish = next(iter(_every_wish().raw(_PENDING, [member.pk, timezone.now()])), None)
     return wish if wish and _still_meant(wish, member) else None
 
 
 def inspect(secret: str) -> Link:
     """What a link is worth. Its owner need not be signed in: so this looks in every Ordine, by digest alone."""
-    with scopes_disabled():
-        rows = EmailChange.objects.select_related("member__ordine", "member__user")
-        change = rows.filter(digest=digest(secret)).first()
+    change = _every_wish().select_related("member__ordine", "member__user").filter(digest=digest(secret)).first()
     return Link(_state(change), change) if change else Link(LinkState.UNKNOWN)
 
 
@@ -111,12 +108,12 @@ def confirm(secret: str, actor: Actor) -> Link:
     link = inspect(secret)  # again, now that nobody else can use it
     if link.state is not LinkState.VALID or link.change is None:
         return link
-    with scopes_disabled():
-        EmailChange.objects.filter(pk=link.change.pk).update(confirmed_at=Now())
-        member.personal_email, member.email_confirmed_at = link.change.new_email, timezone.now()
-        member.save(update_fields=["personal_email", "email_problem", "email_confirmed_at"])
+    _every_wish().filter(pk=link.change.pk).update(confirmed_at=Now())
+    member.personal_email, member.email_confirmed_at = link.change.new_email, timezone.now()
+    member.save(update_fields=["personal_email", "email_problem", "email_confirmed_at"])
     if member.user:
         access.void_links(member.user)
+        access.follow_own_email(member.user, member.personal_email)
     _record("member.email_confirmed", member, actor, email=emails.mask(member.personal_email))
     _tell("email_changed", link.change.old_email, member, new_email=emails.mask(member.personal_email))
     return link
@@ -136,8 +133,7 @@ def drop_email(member_id: int, actor: Actor) -> bool:
 
 def forget(older_than: timedelta) -> None:
     """Delete the wishes whose link ended longer ago than this."""
-    with scopes_disabled():
-        EmailChange.objects.filter(expires_at__lt=timezone.now() - older_than).delete()
+    _every_wish().filter(expires_at__lt=timezone.now() - older_than).delete()
 
 
 # --- The mobile number ------------------------------------------------------------------------------------------------
@@ -156,8 +152,7 @@ def set_mobile(member_id: int, number: str, actor: Actor) -> bool:
     if member.mobile_set_at and member.mobile == number:
         return False
     member.mobile, member.mobile_set_at = number, timezone.now()
-    with scopes_disabled():
-        member.save(update_fields=["mobile", "mobile_set_at"])
+    member.save(update_fields=["mobile", "mobile_set_at"])
     _record("member.mobile_set", member, actor)
     return True
 
@@ -182,8 +177,13 @@ def _session_hash(member: Member) -> str:
 
 
 def _waiting(member: Member) -> models.QuerySet[EmailChange]:
+    return _every_wish().filter(member=member, confirmed_at=None, dropped_at=None)
+
+
+def _every_wish() -> models.QuerySet[EmailChange]:
+    """Of whatever Ordine: who confirms need not be signed in, and is known by a secret; the rest ask for a member."""
     with scopes_disabled():
-        return EmailChange.objects.filter(member=member, confirmed_at=None, dropped_at=None)
+        return EmailChange.objects.all()
 
 
 def _locked(member_id: int) -> Member:

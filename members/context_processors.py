@@ -25,6 +25,7 @@ class Portal:
         # An error page may be drawn before anybody was recognised.
         self._user: Any = getattr(request, "user", None) or AnonymousUser()
         self._session: Any = getattr(request, "session", {})
+        self._looking = getattr(request, "support_view", None)
 
     @cached_property
     def member(self) -> Member | None:
@@ -32,7 +33,8 @@ class Portal:
 
     @cached_property
     def is_staff(self) -> bool:
-        return is_staff(self._user)
+        """Whoever looks as a member sees what the member sees."""
+        return self._looking is None and is_staff(self._user)
 
     @cached_property
     def ordine(self) -> Ordine | None:

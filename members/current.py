@@ -7,6 +7,7 @@ and every page of theirs asks for both: ``signed_in`` reads all of it at once.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from functools import wraps
 from itertools import islice
 from typing import Any, cast
@@ -17,8 +18,9 @@ from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django_scopes import scope, scopes_disabled
 
-from members import proof
+from members import proof, roles
 from members.models import Member, Ordine, StaffRole, User
 
 AnyUser = Any  # a User or an AnonymousUser, which Django types apart
@@ -78,7 +80,9 @@ def roles_of(user: AnyUser) -> list[StaffRole]:
     if not user.is_authenticated:
         return []
     if not hasattr(user, "_portal_roles"):
-        user._portal_roles = list(user.staff_roles.select_related("ordine").order_by("ordine__name"))
+        # How the tenancy of a request is found.
+        with scopes_disabled():
+            user._portal_roles = list(user.staff_roles.select_related("ordine").order_by("ordine__name"))
     return cast("list[StaffRole]", user._portal_roles)
 
 
@@ -108,11 +112,29 @@ def record_required(view: Callable[..., HttpResponse]) -> Callable[..., HttpResp
     return cast("Callable[..., HttpResponse]", login_required(with_record))
 
 
+def may(user: AnyUser, permission: str, obj: Model | None = None) -> bool:
+    """Whether somebody holds a named permission: for an object, in the Ordine that it belongs to."""
+    if permission in roles.OF_THE_ORDINE_ALONE:
+        return bool(user.is_active) and permission in roles.permissions(roles_of(user), obj)
+    return bool(user.has_perm(permission, obj))
+
+
 def require_permission(request: HttpRequest, permission: str, obj: Model | None = None) -> None:
     """403 where the signed-in user lacks a named permission, for an object in the Ordine that the object belongs to.
 
     Who has it is asked to prove who they are, where it is for something delicate.
     """
-    if not request.user.has_perm(permission, obj):
+    if not may(request.user, permission, obj):
         raise PermissionDenied
     proof.require_for(request, permission)
+
+
+def only_where(user: AnyUser, permission: str) -> AbstractContextManager[None]:
+    """A scope of the Ordini in which somebody holds a permission: who reads in two offices may act in one only.
+
+    For acts on what a list holds, where no object says in which Ordine it must be held.
+    """
+    wanted: AbstractContextManager[None] = (
+        scopes_disabled() if user.is_superuser else scope(ordine=roles.ordini_where(roles_of(user), permission))
+    )
+    return wanted

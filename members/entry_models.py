@@ -78,6 +78,7 @@ class Tally(models.Model):
     class Meta:
         verbose_name = _("accesso bloccato")
         verbose_name_plural = _("accessi bloccati")
+        permissions: ClassVar = [("lift_lock", _("Può togliere il blocco a un accesso"))]
         constraints: ClassVar = [models.UniqueConstraint(fields=["rule", "kind", "who"], name="one_tally_each")]
 
     def __str__(self) -> str:

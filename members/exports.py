@@ -7,10 +7,9 @@ from contextlib import AbstractContextManager, closing
 from datetime import date, datetime
 from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path, label_for_field, lookup_field
-from django.contrib.admin.views.main import PAGE_VAR
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import connection, transaction
 from django.db.models.constants import LOOKUP_SEP
@@ -25,8 +24,9 @@ from django_scopes import get_scope, scope, scopes_disabled
 
 from audit import log
 from audit.actors import Actor
-from members import proof
-from members.current import staff_ordini
+from members.current import may, only_where, require_permission, roles_of
+from members.office_admin import OfficeAdmin
+from members.roles import EXPORT_LISTS, ordini_where
 from members.table_files import Cell, Row, csv_file, xlsx_file
 
 _TYPES = {
@@ -45,10 +45,9 @@ SET LOCAL idle_in_transaction_session_timeout = '60s'
 """
 
 
-class ExportAdmin(admin.ModelAdmin[Any]):
+class ExportAdmin(OfficeAdmin):
     """Adds ``esporta/csv/`` and ``esporta/xlsx/``, which take the query string of the list."""
 
-    can_export = True  # what the template asks
     # As in ``list_display``, which is taken where this is empty.
     export_columns: tuple[str, ...] = ()
 
@@ -66,6 +65,12 @@ class ExportAdmin(admin.ModelAdmin[Any]):
         for row in rows:
             yield [_cell(*lookup_field(name, row, self)) for name in columns]
 
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """The list, which knows whether it may be taken away."""
+        changelist = super().get_changelist_instance(request)
+        changelist.can_export = may(request.user, EXPORT_LISTS)  # type: ignore[attr-defined]  # for our template
+        return changelist
+
     def get_urls(self) -> list[URLPattern]:
         name = f"{self.opts.app_label}_{self.opts.model_name}_export"
         return [
@@ -75,11 +80,15 @@ class ExportAdmin(admin.ModelAdmin[Any]):
 
     def export_view(self, request: HttpRequest, kind: str) -> HttpResponseBase:
         """The file. The log says who took which list, when it begins, and how many rows, when it ends."""
+        require_permission(request, EXPORT_LISTS)
         if not self.has_view_permission(request):
             raise PermissionDenied
         if kind not in _TYPES:
             raise Http404
-        proof.require_for(request, "members.export_list")
+        with only_where(request.user, EXPORT_LISTS):
+            return self._file(request, kind)
+
+    def _file(self, request: HttpRequest, kind: str) -> HttpResponseBase:
         try:
             changelist: Any = self.get_changelist_instance(request)
         except IncorrectLookupParameters as error:
@@ -125,12 +134,14 @@ class ExportAdmin(admin.ModelAdmin[Any]):
 
 
 class _Export:
-    """One export, for the log of each Ordine whose office the exporter works in."""
+    """One export, for the log of each Ordine whose rows are in it."""
 
     def __init__(self, request: HttpRequest, name: str, kind: str) -> None:
         self._actor = Actor.of(request)
         self._detail: dict[str, Any] = {"list": name, "kind": kind.upper()}
-        self._ordini = [] if request.user.is_superuser else [ordine.code for ordine in staff_ordini(request.user)]
+        taken = ordini_where(roles_of(request.user), EXPORT_LISTS)
+        codes = [role.ordine.code for role in roles_of(request.user) if role.ordine_id in taken]
+        self._ordini = [] if request.user.is_superuser else codes
 
     def record(self, action: str, **detail: Any) -> None:
         log.record_many(

@@ -7,10 +7,9 @@ from typing import Any
 from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
-from django_scopes import scopes_disabled
 
 from members.emails import EmailProblem
-from members.keyset import Condition, Source
+from members.keyset import Condition, Source, rows_of
 from members.lists import ListFilter, by_term, ordini_in_scope
 from members.models import Albo, Enrolment, Member, Ordine
 
@@ -101,5 +100,4 @@ def _number(text: str | None) -> int | None:
 
 def _column(q: Q) -> Condition:
     """What a column of the member says, with an index on it that goes on in the order of the list."""
-    with scopes_disabled():
-        return Condition(q, (Source(Member.objects.filter(q), ("search_key",)),))
+    return Condition(q, (Source(rows_of(Member).filter(q), ("search_key",)),))

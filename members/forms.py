@@ -14,10 +14,9 @@ from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django_scopes import scopes_disabled
 
-from members import contacts, proof, tax_codes, throttle
-from members.identification import normalise
+from members import access, contacts, proof, tax_codes, throttle
+from members.identification import every_member, normalise
 from members.models import Member, User
 
 # A codice fiscale typed on a telephone: capitals, and no "corrections".
@@ -226,9 +225,11 @@ class MemberAdminForm(forms.ModelForm[Member]):
         code = tax_codes.normalise(self.cleaned_data["tax_code"])
         if not tax_codes.is_valid(code):
             raise ValidationError(gettext("Il codice fiscale non è valido: controlla i 16 caratteri."))
+        user = self.instance.user if self.instance.pk else None
+        if user and code != self.initial["tax_code"] and user.works_in_office:
+            raise ValidationError(access.identity_of_staff())
         # In the whole installation, beyond the scope of this office: Django's own check would see only its own members.
-        with scopes_disabled():
-            other = Member.objects.filter(tax_code=code).exclude(pk=self.instance.pk).first()
+        other = every_member().filter(tax_code=code).exclude(pk=self.instance.pk).first()
         ordine_id = self.instance.ordine_id or getattr(self.cleaned_data.get("ordine"), "pk", None)
         if other is not None and other.ordine_id != ordine_id:
             raise ValidationError(gettext("Questa persona appartiene a un altro Ordine: chiedere il trasferimento."))

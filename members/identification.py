@@ -43,7 +43,7 @@ def _by_tax_code(code: str) -> Found:
 def _by_email(email: str) -> Found:
     """Everybody counts, with an account or without: an e-mail names a person only where no second one has it."""
     members = list(every_member().filter(personal_email__iexact=email)[:2])
-    staff = {role.user for role in StaffRole.objects.filter(user__email__iexact=email).select_related("user")[:2]}
+    staff = {role.user for role in every_role().filter(user__email__iexact=email).select_related("user")[:2]}
     staff -= {member.user for member in members if member.user}
     if len(members) + len(staff) > 1:
         return Found(shared=True)
@@ -56,6 +56,12 @@ def _by_username(username: str) -> Found:
     users = User.objects.filter(username__in={username, username.lower()})
     user = next(iter(sorted(users, key=lambda user: user.username != username)), None)
     return Found(user, user.record) if user else Found()
+
+
+def every_role() -> QuerySet[StaffRole]:
+    """Roles in all offices: for the doors, and to see what an account opens."""
+    with scopes_disabled():
+        return StaffRole.objects.all()
 
 
 def every_member() -> QuerySet[Member]:

@@ -20,7 +20,7 @@ from audit import log
 from audit.actors import Actor
 from audit.models import LogEntry
 from members import import_runs, progress, uploads
-from members.current import require_permission, roles_of
+from members.current import may, require_permission, roles_of
 from members.import_columns import HEADERS
 from members.import_forms import ColumnsForm, UploadForm
 from members.import_preview import PER_PAGE, Tab, read_page
@@ -28,16 +28,17 @@ from members.import_rules import Rejection, Warn
 from members.import_runs import REJECTS, RUNNING, RunRefused, State
 from members.import_working import progress_of
 from members.models import ImportRun, Ordine
+from members.office_admin import ByOrdine
 from members.progress import Progress
-from members.roles import permissions
+from members.roles import IMPORT_ALBO, ordini_where
 from members.table_errors import UnreadableFile
 
-IMPORT = "members.import_albo"
+VIEW = "members.view_importrun"
 UNDER_WAY = (State.UPLOADED, State.CONFIRMED, *RUNNING)
 _BADGES = {State.DONE: "success", State.FAILED: "danger", State.CANCELLED: "neutral"}
 
 
-class ImportRunAdmin(admin.ModelAdmin[ImportRun]):
+class ImportRunAdmin(ByOrdine, admin.ModelAdmin[ImportRun]):
     list_display = ("file_name", "ordine", "kind", "badge", "lines", "uploaded_by", "uploaded_at")
     list_filter = ("state", "kind")
     list_select_related = ("ordine",)
@@ -54,14 +55,8 @@ class ImportRunAdmin(admin.ModelAdmin[ImportRun]):
     def lines(self, run: ImportRun) -> str:
         return str(run.counts.get("rows", "–"))
 
-    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return bool(request.user.has_perm(IMPORT, obj))
-
-    def has_module_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return self.has_view_permission(request)
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return may(request.user, IMPORT_ALBO, obj)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
@@ -88,7 +83,7 @@ class ImportRunAdmin(admin.ModelAdmin[ImportRun]):
         self, request: HttpRequest, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """**Importa l'albo**: which file. While it comes in it goes where it stays, and never into memory."""
-        require_permission(request, IMPORT)
+        require_permission(request, IMPORT_ALBO)
         ordini = _ordini(request)
         if request.method != "POST":
             return self._upload_page(request, UploadForm(ordini=ordini))
@@ -133,9 +128,10 @@ class ImportRunAdmin(admin.ModelAdmin[ImportRun]):
         run = self.get_object(request, unquote(object_id))
         if run is None:
             return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]  # Django's own, for its own pages
-        require_permission(request, IMPORT, run)
+        require_permission(request, VIEW, run)
         if request.method != "POST":
             return self._page(request, run)
+        require_permission(request, IMPORT_ALBO, run)
         try:
             return self._act(request, run)
         except RunRefused as why:
@@ -172,6 +168,7 @@ class ImportRunAdmin(admin.ModelAdmin[ImportRun]):
             "opts": self.opts,
             "run": run,
             "original": run,
+            "may_import": may(request.user, IMPORT_ALBO, run),
             "has_rejects": uploads.beside(run.folder, REJECTS).is_file() and run.counts.get("rejected"),
             "reasons": _reasons(run),
             "log": LogEntry.objects.filter(object_type=run._meta.label_lower, object_id=run.pk),
@@ -194,14 +191,14 @@ class ImportRunAdmin(admin.ModelAdmin[ImportRun]):
         return answer
 
     def _progress_part(self, request: HttpRequest, pk: int) -> HttpResponse:
-        run = self._own(request, pk)
+        run = self._own(request, pk, VIEW)
         if run.state not in UNDER_WAY:
             return HttpResponse(status=204, headers={"HX-Refresh": "true"})
         return TemplateResponse(request, "admin/_progress.html", _progress(run))
 
     def rejects_view(self, request: HttpRequest, pk: int) -> HttpResponse | FileResponse:
         """The rejected lines, to correct and bring again."""
-        run = self._own(request, pk)
+        run = self._own(request, pk, IMPORT_ALBO)
         try:
             file = uploads.beside(run.folder, REJECTS).open("rb")
         except FileNotFoundError as gone:
@@ -211,9 +208,9 @@ class ImportRunAdmin(admin.ModelAdmin[ImportRun]):
         name = f"{_('respinte')}-{stem.removeprefix(_('respinte') + '-')}.csv"
         return FileResponse(file, as_attachment=True, filename=name, content_type="text/csv; charset=utf-8")
 
-    def _own(self, request: HttpRequest, pk: int) -> ImportRun:
+    def _own(self, request: HttpRequest, pk: int, permission: str) -> ImportRun:
         run: ImportRun = get_object_or_404(self.get_queryset(request).select_related("ordine"), pk=pk)
-        require_permission(request, IMPORT, run)
+        require_permission(request, permission, run)
         return run
 
 
@@ -225,8 +222,7 @@ def _ordini(request: HttpRequest) -> QuerySet[Ordine]:
     """Where whoever asks may import: a role counts in its own Ordine only."""
     if request.user.is_superuser:
         return Ordine.objects.all()
-    allowed = [role.ordine_id for role in roles_of(request.user) if IMPORT in permissions([role])]
-    return Ordine.objects.filter(pk__in=allowed)
+    return Ordine.objects.filter(pk__in=ordini_where(roles_of(request.user), IMPORT_ALBO))
 
 
 def _progress(run: ImportRun) -> dict[str, Any]:

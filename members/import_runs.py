@@ -16,9 +16,10 @@ from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
-from django_scopes import scopes_disabled
+from django_scopes import scope, scopes_disabled
 
 from audit import log
 from audit.actors import Actor
@@ -58,8 +59,8 @@ class RunRefused(Exception):
 
 def begin(ordine: Ordine, brought: uploads.Brought, actor: Actor) -> ImportRun:
     """A file was brought: a worker will read it. From here on its folder belongs to the run."""
-    with scopes_disabled(), transaction.atomic():
-        if ImportRun.objects.filter(ordine=ordine, ended_at=None).count() >= OPEN_AT_MOST:
+    with transaction.atomic():
+        if every_run().filter(ordine=ordine, ended_at=None).count() >= OPEN_AT_MOST:
             raise RunRefused(
                 _("Ci sono già %(count)d importazioni aperte per questo Ordine: confermarne o annullarne qualcuna.")
                 % {"count": OPEN_AT_MOST}
@@ -88,14 +89,15 @@ def begin(ordine: Ordine, brought: uploads.Brought, actor: Actor) -> ImportRun:
 def choose_columns(pk: int, mapping: Mapping[str, str], actor: Actor) -> None:
     """Which column holds what, in this file and in others with its headers. ``UnreadableFile``: it won't do."""
     import_columns.check(mapping)
-    with scopes_disabled(), transaction.atomic():
+    with transaction.atomic():
         run = locked(pk)
         if run.state != State.COLUMNS:
             raise RunRefused(_("Le colonne sono già state indicate."))
         headers = [header for _name, header, _example in run.columns]
-        ColumnMapping.objects.update_or_create(
-            ordine=run.ordine, headers=import_columns.digest(headers), defaults={"mapping": dict(mapping)}
-        )
+        with scope(ordine=[run.ordine_id]):
+            ColumnMapping.objects.update_or_create(
+                ordine=run.ordine, headers=import_columns.digest(headers), defaults={"mapping": dict(mapping)}
+            )
         move(run, State.UPLOADED, mapping=dict(mapping), problem="")
         log.record("import.columns_chosen", actor, run, ordine=run.ordine.code, file=run.file_name)
         wake(WORK)
@@ -103,7 +105,7 @@ def choose_columns(pk: int, mapping: Mapping[str, str], actor: Actor) -> None:
 
 def ask_columns(pk: int, actor: Actor) -> None:
     """Somebody wants to see, or change, which column holds what."""
-    with scopes_disabled(), transaction.atomic():
+    with transaction.atomic():
         run = locked(pk)
         if run.state == State.READY and run.kind == ImportRun.Kind.ALBO:
             move(run, State.COLUMNS, problem="")
@@ -112,7 +114,7 @@ def ask_columns(pk: int, actor: Actor) -> None:
 
 def confirm(pk: int, actor: Actor) -> None:
     """A worker will import it. Once more is no error; while another import of the Ordine is under way it is."""
-    with scopes_disabled(), transaction.atomic():
+    with transaction.atomic():
         run = locked(pk)
         if run.state in (State.CONFIRMED, State.IMPORTING, State.DONE):
             return
@@ -130,7 +132,7 @@ def confirm(pk: int, actor: Actor) -> None:
 
 def cancel(pk: int, actor: Actor) -> bool:
     """Nothing of it will be imported; False if it was cancelled already. ``RunRefused``: it has ended otherwise."""
-    with scopes_disabled(), transaction.atomic():
+    with transaction.atomic():
         run = locked(pk)
         if run.state == State.CANCELLED:
             return False
@@ -148,9 +150,9 @@ def _cancel(run: ImportRun, actor: Actor) -> None:
 
 def end_abandoned() -> None:
     """Whoever was at work on a run has not been seen for too long: it has failed, and nothing was imported."""
-    with scopes_disabled(), transaction.atomic():
+    with transaction.atomic():
         lease = timedelta(seconds=settings.IMPORT_LEASE_SECONDS)
-        gone = ImportRun.objects.filter(state__in=RUNNING, alive_at__lt=Now() - lease)
+        gone = every_run().filter(state__in=RUNNING, alive_at__lt=Now() - lease)
         for run in gone.select_related("ordine").select_for_update(of=("self",), skip_locked=True):
             fail(run, _("Il lavoro si è interrotto prima della fine: nulla è stato importato. Ricaricare il file."))
 
@@ -164,29 +166,29 @@ def fail(run: ImportRun, problem: str) -> None:
 
 def forget() -> None:
     """Every night: what nobody decided, files of rejects that are old, and what was left behind in the folders."""
+    undecided = every_run().filter(state__in=(State.COLUMNS, State.READY), uploaded_at__lt=Now() - UNDECIDED_KEPT)
+    with transaction.atomic():
+        for run in undecided.select_related("ordine").select_for_update(of=("self",), skip_locked=True):
+            _cancel(run, _SYSTEM)
+    recent = every_run().filter(state=State.DONE, ended_at__gt=Now() - REJECTS_KEPT)
+    kept = set(recent.values_list("folder", flat=True))
+    in_use = set(every_run().filter(ended_at=None).values_list("folder", flat=True))
+    for folder, written in list(uploads.folders()):
+        if folder in kept:
+            uploads.discard(folder, but=REJECTS)
+        elif folder not in in_use and written < time.time() - _STRAY_KEPT_SECONDS:
+            uploads.discard(folder)
+
+
+def every_run() -> QuerySet[ImportRun]:
+    """Of whatever Ordine: the office has found its run in its own scope, and workers have none."""
     with scopes_disabled():
-        undecided = ImportRun.objects.filter(
-            state__in=(State.COLUMNS, State.READY), uploaded_at__lt=Now() - UNDECIDED_KEPT
-        )
-        with transaction.atomic():
-            for run in undecided.select_related("ordine").select_for_update(of=("self",), skip_locked=True):
-                _cancel(run, _SYSTEM)
-        kept = set(
-            ImportRun.objects.filter(state=State.DONE, ended_at__gt=Now() - REJECTS_KEPT).values_list(
-                "folder", flat=True
-            )
-        )
-        in_use = set(ImportRun.objects.filter(ended_at=None).values_list("folder", flat=True))
-        for folder, written in list(uploads.folders()):
-            if folder in kept:
-                uploads.discard(folder, but=REJECTS)
-            elif folder not in in_use and written < time.time() - _STRAY_KEPT_SECONDS:
-                uploads.discard(folder)
+        return ImportRun.objects.all()
 
 
 def locked(pk: int) -> ImportRun:
     """The run as it is now, locked until the end of the transaction."""
-    return ImportRun.objects.select_related("ordine").select_for_update(of=("self",)).get(pk=pk)
+    return every_run().select_related("ordine").select_for_update(of=("self",)).get(pk=pk)
 
 
 def move(run: ImportRun, to: State, **values: Any) -> None:

@@ -30,7 +30,7 @@ from members.import_lines import clean
 from members.import_preview import Preview
 from members.import_rejects import write_rejects
 from members.import_result import Concerned, ImportResult
-from members.import_runs import REJECTS, RUNNING, State, fail, locked, move
+from members.import_runs import REJECTS, RUNNING, State, every_run, fail, locked, move
 from members.importing import Follower, ImportBusy, import_register
 from members.models import ColumnMapping, ImportRun
 from members.progress import Progress
@@ -299,8 +299,7 @@ class _Watch:
             connection.close()
 
     def _beat(self) -> None:
-        with scopes_disabled():
-            ours = ImportRun.objects.filter(pk=self._run.pk, claim=self._run.claim, state__in=RUNNING)
-            if not ours.update(alive_at=Now()):
-                self._lost = True
-                self._working.cancel_safe(timeout=5)
+        ours = every_run().filter(pk=self._run.pk, claim=self._run.claim, state__in=RUNNING)
+        if not ours.update(alive_at=Now()):
+            self._lost = True
+            self._working.cancel_safe(timeout=5)

@@ -13,7 +13,7 @@ import binascii
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from django.db import connection
 from django.db.models import (
@@ -40,6 +40,7 @@ COUNTED = 1000
 # How many, of all Ordini together, when each must be looked at whether it is wanted: for a page, and to count.
 LOOKED_AT = 500
 _MOST_KEYS = 2
+_Row = TypeVar("_Row", bound=Model)
 
 
 @dataclass(frozen=True)
@@ -183,16 +184,15 @@ class Listing:
         exact = all(source.finds == "pk" and source.only is None for source in self.sources)
         exact = exact and len(self._conditions) < 2
         most = COUNTED if exact else LOOKED_AT
-        with scopes_disabled():
-            sql, params = self._merged(self.sources, most + 1, checked=False)
-            rows = _fetch(sql, params)
-            if exact:
-                return Count(len(rows), len(rows) > most)
-            found = Q(pk__in=[])
-            for column in {source.finds for source in self.sources}:
-                ranks = {source.rank for source in self.sources if source.finds == column}
-                found |= Q(**{f"{column}__in": [pk for rank, _one, _two, pk, *_said in rows if rank in ranks]})
-            met = self._model._default_manager.filter(found, *(c.q for c in self._conditions)).count()
+        sql, params = self._merged(self.sources, most + 1, checked=False)
+        rows = _fetch(sql, params)
+        if exact:
+            return Count(len(rows), len(rows) > most)
+        found = Q(pk__in=[])
+        for column in {source.finds for source in self.sources}:
+            ranks = {source.rank for source in self.sources if source.finds == column}
+            found |= Q(**{f"{column}__in": [pk for rank, _one, _two, pk, *_said in rows if rank in ranks]})
+        met = rows_of(self._model).filter(found, *(c.q for c in self._conditions)).count()
         return Count(met, len(rows) > most)
 
     def _choose(self) -> tuple[Source, ...]:
@@ -201,11 +201,10 @@ class Listing:
         if len(choices) < 2:
             return choices[0] if choices else ()
         counts, params = [], []
-        with scopes_disabled():
-            for sources in choices:
-                sql, more = self._merged(sources, COUNTED + 1, checked=False)
-                counts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608  (Django made it)
-                params += more
+        for sources in choices:
+            sql, more = self._merged(sources, COUNTED + 1, checked=False)
+            counts.append(f"(SELECT count(*) FROM ({sql}) AS counted)")  # noqa: S608  (Django made it)
+            params += more
         found = _fetch(f"SELECT {', '.join(counts)}", params)[0]
         return choices[found.index(min(found))]
 
@@ -218,8 +217,7 @@ class Listing:
             for source in self.sources
             if start is None or source.rank == start.rank or (source.rank < start.rank) == backwards
         ]
-        with scopes_disabled():
-            sql, params = self._merged(sources, number, start=start, backwards=backwards)
+        sql, params = self._merged(sources, number, start=start, backwards=backwards)
         found: list[Position] = []
         for rank, one, two, pk, wanted, is_last in _fetch(sql, params) if sql else []:
             position = Position(rank, (one, two), pk)
@@ -297,9 +295,18 @@ class Listing:
         others = [condition.q for condition in self._conditions if self.sources is not condition.sources]
         if source.finds != "pk" and not others:
             others = [Q()]
-        rows = self._model._default_manager.filter(**{source.finds: OuterRef(source.pk)}).order_by().values("pk")
+        rows = rows_of(self._model).filter(**{source.finds: OuterRef(source.pk)}).order_by().values("pk")
         found: list[IsNull | Q] = [IsNull(Subquery(rows.filter(other)[:1]), False) for other in others]
         return found if source.only is None else [source.only, *found]
+
+
+def rows_of(model: type[_Row]) -> QuerySet[_Row]:
+    """Rows of whatever Ordine, for what is read below those of one: a ``Source``, which a ``Listing`` reads in the
+    Ordini of the scope and in no other, and what hangs on rows that the scope has found (to join the members for it
+    once more would be for nothing).
+    """
+    with scopes_disabled():
+        return model._default_manager.all()
 
 
 def prefixed(column: str, beginning: str) -> Q:

@@ -10,11 +10,11 @@ from django.conf import settings
 from django.db import transaction
 from django.http import HttpRequest
 from django.utils import translation
-from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
 from members.current import AnyUser, record_of
+from members.identification import every_member
 from members.models import Member
 
 ITALIAN = "it"
@@ -42,9 +42,8 @@ def keep(member: Member, language: str, actor: Actor) -> bool:
     """Remember what a member has chosen. False where it is no language of ours, or was chosen before."""
     if language not in NAMES:
         return False
-    with scopes_disabled():
-        if not Member.objects.filter(pk=member.pk).exclude(language=language).update(language=language):
-            return False
+    if not every_member().filter(pk=member.pk).exclude(language=language).update(language=language):
+        return False
     member.language = language
     log.record("member.language", actor, member, person=member.pk, ordine=member.ordine.code, language=NAMES[language])
     return True

@@ -21,6 +21,7 @@ from post_office.models import Email
 from members import letter_examples, mail
 from members.current import require_permission, staff_ordini
 from members.models import Ordine
+from members.roles import VIEW_LETTERS
 
 # A mail has its style in attributes and asks for nothing from anywhere; the frame it is shown in can do nothing.
 _MAIL_POLICY = (
@@ -91,7 +92,7 @@ def _own(request: HttpRequest) -> QuerySet[Ordine]:
 
 def _ordine(request: HttpRequest, pk: int) -> Ordine:
     ordine = get_object_or_404(_own(request), pk=pk)
-    require_permission(request, "members.view_ordine", ordine)
+    require_permission(request, VIEW_LETTERS, ordine)
     return ordine
 
 

@@ -18,9 +18,10 @@ from django.utils.translation import gettext_lazy as _
 from audit.models import Seal
 from members import devices, emails
 from members.mail import Letter
-from members.models import Member, Ordine
+from members.models import Member, Ordine, StaffRole
 
 NAME, SURNAME, EMAIL, NEW_EMAIL = "Giulia", "Esempio", "giulia.esempio@example.com", "giulia.nuova@example.com"
+_COLLEAGUE = "Anna Segreteria"
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,18 @@ def _log_anchor(ordine: Ordine) -> Letter:
     return Letter("log_anchor", "amministrazione@example.com", None, context, to_office=True)
 
 
+def _to_colleague(
+    template: str, when: str | Promise, more: Callable[[], dict[str, object]] = dict
+) -> dict[str, Example]:
+    """To somebody who works in the office."""
+
+    def letter(ordine: Ordine) -> Letter:
+        context = {"name": _COLLEAGUE, "role": str(StaffRole.Role.OPERATORE.label), **more()}
+        return Letter(template, EMAIL, ordine, context, to_office=True)
+
+    return {template: Example(when, letter)}
+
+
 EXAMPLES = {
     **_to_account(
         "invitation",
@@ -115,4 +128,16 @@ EXAMPLES = {
         more=lambda: {"new_email": emails.mask(NEW_EMAIL)},
     ),
     "log_anchor": Example(_("Ogni notte all'amministrazione: il sigillo del registro, da conservare"), _log_anchor),
+    **_to_account(
+        "support_view",
+        _("Quando il responsabile guarda il portale come lo vede l'iscritto"),
+        more=lambda: {"who": _COLLEAGUE, "reason": "Ha telefonato: non trova la casella."},
+    ),
+    **_to_colleague(
+        "office_staff_invited",
+        _("A chi comincia a lavorare in segreteria, con il link per la password"),
+        lambda: {"link": link("members:invitation"), "days": settings.INVITATION_DAYS},
+    ),
+    **_to_colleague("office_staff_role", _("A chi lavora in segreteria, quando riceve o cambia ruolo")),
+    **_to_colleague("office_staff_dismissed", _("A chi non lavora più in segreteria")),
 }

@@ -7,6 +7,7 @@ import hashlib
 import secrets
 
 from django.conf import settings
+from django.core.signing import BadSignature, Signer
 from django.urls import reverse
 
 
@@ -33,3 +34,19 @@ def digest(secret: str) -> str:
 def address(view: str, secret: str) -> str:
     """The link itself, as it stands in a mail."""
     return f"{settings.PORTAL_URL}{reverse(view, args=[secret])}"
+
+
+class SignedNumber:
+    """In an address of the member's side, a primary key that the portal has signed: none can be guessed."""
+
+    regex = r"\d{1,18}:[\w-]{43}"
+    _signer = Signer(salt="members.links.SignedNumber")
+
+    def to_python(self, value: str) -> int:
+        try:
+            return int(self._signer.unsign(value))
+        except BadSignature as forged:
+            raise ValueError(value) from forged  # no such address
+
+    def to_url(self, value: int) -> str:
+        return str(self._signer.sign(str(value)))

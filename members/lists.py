@@ -19,10 +19,10 @@ from django.utils.formats import number_format
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_scopes import get_scope, scopes_disabled
+from django_scopes import get_scope
 
 from members.exports import PAGE, ExportAdmin
-from members.keyset import COUNTED, Condition, Count, Listing, Page, Position, Source, prefixed
+from members.keyset import COUNTED, Condition, Count, Listing, Page, Position, Source, prefixed, rows_of
 from members.models import Enrolment, Member, Ordine, Term
 from members.names import fold
 from members.table_files import Row
@@ -186,7 +186,7 @@ class ColumnFilter(ListFilter):
     keys: tuple[str, ...] = ()
 
     def __init__(self, request: HttpRequest, params: Any, model: type[Model], model_admin: Any) -> None:
-        self._rows = model._default_manager
+        self._model = model
         super().__init__(request, params, model, model_admin)
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
@@ -198,8 +198,7 @@ class ColumnFilter(ListFilter):
     def equal(self, value: Any) -> Condition:
         """Rows that have this in the column."""
         q = Q(**{self.field_name: value})
-        with scopes_disabled():
-            return Condition(q, (Source(self._rows.filter(q), self.keys),))
+        return Condition(q, (Source(rows_of(self._model).filter(q), self.keys),))
 
 
 class ListAdmin(ExportAdmin):
@@ -309,10 +308,9 @@ def member_word(word: str, prefix: str = "") -> Iterator[Condition]:
         (word,),
         output_field=BooleanField(),
     )
-    with scopes_disabled():
-        rows = Member.objects.filter(numbered)
-        if sources:
-            rows = rows.exclude(tax_code__startswith=word.upper())
+    rows = rows_of(Member).filter(numbered)
+    if sources:
+        rows = rows.exclude(tax_code__startswith=word.upper())
     sources.append(Source(rows, ("search_key",), finds=finds, rank=3))
     yield Condition(q, tuple(sources))
 
@@ -329,8 +327,7 @@ class Name(Condition):
 def _name(part: str, prefix: str, finds: str) -> Name:
     """First those whose surname begins so, then those of whom another word does, then codici fiscali."""
     q = Q(**{f"{prefix}search_key__contains": f" {part}"})
-    with scopes_disabled():
-        surnames = Source(Member.objects.filter(prefixed("search_key", f" {part}")), ("search_key",), finds=finds)
+    surnames = Source(rows_of(Member).filter(prefixed("search_key", f" {part}")), ("search_key",), finds=finds)
     words = _terms(part).exclude(sort__startswith=f" {part}")
     sources = [surnames, Source(words, ("term", "sort"), "member_id", finds, rank=1)]
     if _TAX_CODE_BEGINS.fullmatch(part):
@@ -381,18 +378,15 @@ def _terms(part: str) -> QuerySet[Term]:
         (part, part + "\x7f"),
         output_field=BooleanField(),
     )
-    with scopes_disabled():
-        return Term.objects.filter(prefixed("term", part)).filter(least)
+    return rows_of(Term).filter(prefixed("term", part)).filter(least)
 
 
 def _by_tax_code(word: str, finds: str) -> Source:
     column = Collate("tax_code", "C")
-    with scopes_disabled():
-        rows = Member.objects.annotate(code=column).filter(prefixed("code", word.upper()))
+    rows = rows_of(Member).annotate(code=column).filter(prefixed("code", word.upper()))
     return Source(rows, ("code",), finds=finds, rank=2)
 
 
 def by_term(q: Q, term: str) -> Condition:
     """Members who have a term that is no word."""
-    with scopes_disabled():
-        return Condition(q, (Source(Term.objects.filter(term=f"={term}"), ("sort",), "member_id"),))
+    return Condition(q, (Source(rows_of(Term).filter(term=f"={term}"), ("sort",), "member_id"),))

@@ -18,11 +18,11 @@ from django.utils.translation import gettext_lazy
 from audit import log
 from audit.actors import Actor
 from members import throttle
-from members.current import require_permission, staff_ordini
+from members.current import may, require_permission, roles_of
 from members.entry_models import Tally
 from members.models import Member, StaffRole, User
+from members.roles import LIFT_LOCK, ordini_where
 
-LIFT = "members.lift_lock"
 _WHERE = {
     throttle.LOGIN.name: gettext_lazy("Password del portale"),
     throttle.SECOND_FACTOR.name: gettext_lazy("Secondo fattore"),
@@ -41,7 +41,7 @@ class LockAdmin(admin.ModelAdmin[Tally]):
         """The accounts of one's Ordini, one line each: of the members, and of who works in the office."""
         blocked = super().get_queryset(request).filter(blocked_until__gt=timezone.now(), user__isnull=False)
         if not request.user.is_superuser:
-            ordini = [ordine.pk for ordine in staff_ordini(request.user)]
+            ordini = ordini_where(roles_of(request.user), LIFT_LOCK)
             members = Q(user__member__ordine__in=ordini)
             blocked = blocked.filter(members | Q(user__in=StaffRole.objects.filter(ordine__in=ordini).values("user")))
             blocked = blocked.exclude(user__is_superuser=True)
@@ -63,10 +63,10 @@ class LockAdmin(admin.ModelAdmin[Tally]):
         )
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm(LIFT)
+        return may(request.user, LIFT_LOCK)
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return request.user.has_perm(LIFT)
+        return may(request.user, LIFT_LOCK)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -88,11 +88,11 @@ class LockAdmin(admin.ModelAdmin[Tally]):
     def lift_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Confirm, then let the person try again at once."""
         if not self.has_view_permission(request):
-            require_permission(request, LIFT)
+            require_permission(request, LIFT_LOCK)
         tally = get_object_or_404(self.get_queryset(request), pk=pk)
         user = _owner(tally)
         owner = _of_ordine(request, user)
-        require_permission(request, LIFT, owner)
+        require_permission(request, LIFT_LOCK, owner)
         if request.method == "POST":
             throttle.lift(user)
             ordine = owner.ordine.code if owner else ""
@@ -133,7 +133,7 @@ def _name(user: User) -> str:
 def _of_ordine(request: HttpRequest, user: User) -> Member | StaffRole | None:
     """By what the account belongs to one of the asker's Ordini; None for the federation, which has them all."""
     record = user.record
-    ordini = {ordine.pk for ordine in staff_ordini(request.user)}
+    ordini = ordini_where(roles_of(request.user), LIFT_LOCK)
     if record and (record.ordine_id in ordini or request.user.is_superuser):
         return record
     return StaffRole.objects.filter(user=user, ordine__in=ordini).first()

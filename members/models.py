@@ -20,6 +20,7 @@ from members.entry_models import KnownDevice as KnownDevice  # here Django looks
 from members.entry_models import Session as Session
 from members.entry_models import Tally as Tally
 from members.names import SEARCH_KEY_LENGTH, search_key
+from members.support_models import SupportView as SupportView  # where Django looks for the models of this app
 
 MOST_REMINDERS = 6
 
@@ -101,6 +102,7 @@ class Ordine(models.Model):
             models.CheckConstraint(condition=Q(log_months__gte=6), name="log_kept_six_months"),
             models.CheckConstraint(condition=Q(forget_years__gte=1), name="contacts_kept_a_year"),
         ]
+        permissions: ClassVar = [("view_letters", _("Può vedere i messaggi che il portale spedisce"))]
 
     def __str__(self) -> str:
         return self.short_name
@@ -139,11 +141,22 @@ class User(AbstractUser):
         with scopes_disabled():
             return Member.objects.select_related("ordine").filter(user=self).first()
 
+    @property
+    def works_in_office(self) -> bool:
+        """Whether more than one person's own data hangs on this account: an office's, wherever, or the federation's."""
+        # In any Ordine: the one that asks may not be the one it is true of.
+        with scopes_disabled():
+            return self.is_superuser or StaffRole.objects.filter(user=self).exists()
+
 
 class StaffRole(models.Model):
-    """What a user may do in the office of one Ordine; see ``members.roles`` for what each role carries."""
+    """What a user may do in the office of one Ordine; see ``members.roles`` for what each role carries.
+
+    Written by ``members.staffing`` and nobody else.
+    """
 
     class Role(models.TextChoices):
+        REVISORE = "REVISORE", _("Revisore")
         OPERATORE = "OPERATORE", _("Operatore")
         RESPONSABILE = "RESPONSABILE", _("Responsabile")
 
@@ -151,9 +164,12 @@ class StaffRole(models.Model):
     ordine = models.ForeignKey(Ordine, models.PROTECT, related_name="staff_roles", verbose_name=_("Ordine"))
     role = models.CharField(_("ruolo"), max_length=20, choices=Role, default=Role.OPERATORE)
 
+    objects: ClassVar[models.Manager[Self]] = ScopedManager(ordine="ordine")
+
     class Meta:
         verbose_name = _("incarico di segreteria")
         verbose_name_plural = _("incarichi di segreteria")
+        permissions: ClassVar = [("manage_staff", _("Può dare, cambiare e togliere incarichi di segreteria"))]
         constraints: ClassVar = [models.UniqueConstraint(fields=["user", "ordine"], name="one_role_per_ordine")]
 
     def __str__(self) -> str:
@@ -213,6 +229,13 @@ class Member(models.Model):
         verbose_name = _("iscritto")
         verbose_name_plural = _("iscritti")
         ordering: ClassVar = ["search_key", "id"]
+        permissions: ClassVar = [
+            ("invite_member", _("Può invitare al portale")),
+            ("print_code", _("Può stampare codici di primo accesso")),
+            ("print_sheet", _("Può stampare la scheda")),
+            ("export_lists", _("Può esportare elenchi")),
+            ("see_as_member", _("Può vedere il portale come un iscritto")),
+        ]
         indexes: ClassVar = [
             models.Index(fields=["ordine", "search_key", "id"], name="member_list"),
             models.Index(fields=["ordine", "province", "search_key", "id"], name="member_province"),

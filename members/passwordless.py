@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
+from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -36,7 +37,8 @@ def proof_first(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return ask(request) if must_prove(request) else view(request, *args, **kwargs)
 
-    return cast("Callable[..., HttpResponse]", guarded)
+    # allauth would ask a visitor, too, to prove who they are.
+    return cast("Callable[..., HttpResponse]", login_required(guarded))
 
 
 def way(user: User) -> list[dict[str, str]]:

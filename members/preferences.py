@@ -10,10 +10,10 @@ from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.db import transaction
 from django.urls import reverse
-from django_scopes import scopes_disabled
 
 from audit import log
 from audit.actors import Actor
+from members.identification import every_member
 from members.models import Member
 
 _signer = Signer(salt="members.preferences.reminders")
@@ -23,9 +23,8 @@ _signer = Signer(salt="members.preferences.reminders")
 def set_reminders(member: Member, wanted: bool, actor: Actor) -> bool:
     """Switch the reminders of a member on or off. False where they were so already."""
     # Whoever comes by a link is not signed in, and a signed-in user may follow somebody else's.
-    with scopes_disabled():
-        if not Member.objects.filter(pk=member.pk, wants_reminders=not wanted).update(wants_reminders=wanted):
-            return False
+    if not every_member().filter(pk=member.pk, wants_reminders=not wanted).update(wants_reminders=wanted):
+        return False
     action = "member.reminders_on" if wanted else "member.reminders_off"
     log.record(action, actor, member, person=member.pk, ordine=member.ordine.code)
     return True
@@ -43,5 +42,4 @@ def owner_of(token: str) -> Member | None:
         pk = int(_signer.unsign(token))
     except (BadSignature, ValueError):
         return None
-    with scopes_disabled():
-        return Member.objects.select_related("ordine").filter(pk=pk).first()
+    return every_member().filter(pk=pk).first()

@@ -41,7 +41,9 @@ DELICATE = frozenset(
         "pec_requests.cancel_enrolment",
         "pec_requests.settle_alarm",
         "members.print_code",
-        "members.export_list",
+        "members.export_lists",
+        "members.manage_staff",
+        "members.see_as_member",
         "members.lift_lock",
     }
 )

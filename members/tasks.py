@@ -7,7 +7,18 @@ from datetime import timedelta
 from celery import shared_task
 
 from audit.actors import Actor
-from members import access, anchoring, contacts, devices, import_runs, import_working, mail, sessions, throttle
+from members import (
+    access,
+    anchoring,
+    contacts,
+    devices,
+    import_runs,
+    import_working,
+    mail,
+    sessions,
+    support,
+    throttle,
+)
 
 LINKS_KEPT = timedelta(days=30)
 MAIL_BODIES_KEPT = timedelta(days=1)
@@ -35,6 +46,12 @@ def forget_old_links() -> None:
     devices.forget_old()
     throttle.forget()
     mail.forget(bodies_after=MAIL_BODIES_KEPT, rows_after=MAILS_KEPT)
+
+
+@shared_task
+def end_support_views() -> None:
+    """Looks as a member that nobody has ended, and whose time is over."""
+    support.end_overdue()
 
 
 @shared_task

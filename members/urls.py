@@ -3,7 +3,7 @@
 from django.urls import path
 from django.views.generic import RedirectView
 
-from members import identity_views, own_data_views, preference_views, views
+from members import identity_views, own_data_views, preference_views, support_views, views
 
 app_name = "members"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("utente/scheda-anagrafica/", views.record, name="record"),
     path("utente/scheda-anagrafica/avvisi/", preference_views.choose, name="preferences"),
     path("utente/scheda-anagrafica/i-miei-dati/", own_data_views.take, name="own_data"),
+    path("vista/termina/", support_views.end, name="support_end"),
     path("lingua/", preference_views.choose_language, name="language"),
     path("avvisi/<str:token>/", preference_views.unsubscribe, name="unsubscribe"),
     path("utente/scheda-anagrafica/email/", views.change_email, name="change_email"),

@@ -13,7 +13,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from audit.actors import Actor
-from members import access, contacts, passwordless, proof, throttle, wake
+from members import access, contacts, passwordless, proof, support, throttle, wake
 from members.current import record_required
 from members.forms import FirstAccessForm, MobileForm, NewPasswordForm, PasswordForgottenForm, PersonalEmailForm
 from members.identification import identify
@@ -23,6 +23,7 @@ from members.tasks import send_password_link
 
 # The link somebody came through, kept on our side while they choose a password: the secret leaves the address bar.
 LINK_SESSION_KEY = "access_link"
+VISITS_SHOWN = 10
 EMAIL_CHANGE = throttle.Rule("email-change", per_caller=throttle.Limit(20, 3600), per_person=throttle.Limit(5, 3600))
 form_view = require_http_methods(["GET", "HEAD", "POST"])
 
@@ -41,6 +42,7 @@ def record(request: HttpRequest, member: Member) -> HttpResponse:
         "member": member,
         "enrolments": member.enrolments.select_related("albo"),
         "wish": contacts.pending(member),
+        "visits": list(support.past(member, VISITS_SHOWN)),
     }
     return render(request, "members/record.html", context)
 
@@ -183,7 +185,7 @@ def new_password(request: HttpRequest) -> HttpResponse:
         messages.success(request, _("La tua password è impostata."))
         response: HttpResponse = perform_login(request, user, email_verification="none")
         return response
-    context = {"form": form, "member": user.record, "username": user.username}
+    context = {"form": form, "member": user.record, "username": access.sign_in_name(user)}
     return render(request, "members/new_password.html", context)
 
 

@@ -22,6 +22,7 @@ from django_scopes import scope, scopes_disabled
 from audit import log
 from audit.actors import Actor
 from members import progress
+from members.keyset import rows_of
 from members.models import Member, Ordine
 from members.progress import Progress
 from members.wake import wake
@@ -155,9 +156,8 @@ class Standing:
 def standing(batch: RequestBatch) -> Standing:
     """As it is now, from one index."""
     # The batch is of the scope, and its requests with it.
-    with scopes_disabled():
-        rows = PecRequest.objects.filter(batch=batch).order_by().values_list("status", "needs_staff")
-        counts = list(rows.annotate(Count("pk")))
+    rows = rows_of(PecRequest).filter(batch=batch).order_by().values_list("status", "needs_staff")
+    counts = list(rows.annotate(Count("pk")))
     by_status = {status: sum(n for its, _needs, n in counts if its == status) for status in Status}
     return Standing(
         {status: number for status, number in by_status.items() if number}, sum(n for _its, needs, n in counts if needs)
@@ -166,12 +166,11 @@ def standing(batch: RequestBatch) -> Standing:
 
 def untried(batch: RequestBatch) -> int:
     """How many requests of a batch could be cancelled without the provider ever knowing of them."""
-    with scopes_disabled():
-        requests = PecRequest.objects.filter(batch=batch, status=Status.RICHIESTA)
-        waiting = ProviderOperation.objects.filter(
-            operations.untried_creation(), request__batch=batch, request__status=Status.RICHIESTA
-        )
-        return waiting.count() + requests.filter(recovery_email="").count()
+    requests = rows_of(PecRequest).filter(batch=batch, status=Status.RICHIESTA)
+    waiting = rows_of(ProviderOperation).filter(
+        operations.untried_creation(), request__batch=batch, request__status=Status.RICHIESTA
+    )
+    return waiting.count() + requests.filter(recovery_email="").count()
 
 
 def refused_first(batch: RequestBatch) -> list[tuple[Reason, int, list[Member]]]:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 from django.db import IntegrityError, OperationalError, transaction
 from django.utils.translation import gettext as _
-from django_scopes import scopes_disabled
 from psycopg.errors import LockNotAvailable
 
 from audit import log
 from audit.actors import Actor
-from members import tax_codes
+from members import access, tax_codes
+from members.identification import every_member
 from members.models import Member
 from pec_requests import operations
 from pec_requests.models import PecRequest, ProviderOperation
@@ -99,9 +99,10 @@ def check_tax_code(member: Member, code: str, requests: Iterable[PecRequest]) ->
     """
     if not tax_codes.is_valid(code):
         raise CorrectionRefused(_("Il codice fiscale non è valido: controlla i 16 caratteri."))
+    if member.user and member.user.works_in_office:
+        raise CorrectionRefused(access.identity_of_staff())
     # In the whole installation, beyond the scope of this office.
-    with scopes_disabled():
-        other = Member.objects.filter(tax_code=code).exclude(pk=member.pk).first()
+    other = every_member().filter(tax_code=code).exclude(pk=member.pk).first()
     if other is not None and other.ordine_id != member.ordine_id:
         raise CodeTaken(_("Questa persona appartiene a un altro Ordine: chiedere il trasferimento."))
     if other is not None:
@@ -144,9 +145,8 @@ def take_back(request: PecRequest, operation: ProviderOperation, actor: Actor) -
     """
     member, old = request.member, operation.former_tax_code
     refused = member.tax_code
-    with scopes_disabled():
-        if Member.objects.filter(tax_code=old).exclude(pk=member.pk).exists():
-            return False
+    if every_member().filter(tax_code=old).exclude(pk=member.pk).exists():
+        return False
     _rename(member, old)
     log.record(
         "member.tax_code_restored",

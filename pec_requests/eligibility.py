@@ -8,9 +8,9 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
-from django_scopes import scopes_disabled
 
 from members import tax_codes
+from members.keyset import rows_of
 from members.models import Enrolment, Member
 from members.sets import among
 from pec_requests.addresses import local_part
@@ -89,10 +89,8 @@ class Rules:
     def refusals(self, members: Sequence[Member]) -> dict[int, Reason]:
         """By primary key, those of the members who cannot be given a PEC of this domain, and why."""
         ids = [m.pk for m in members]
-        # What belongs to members of the scope is of the scope: to join them once more for it would be for nothing.
-        with scopes_disabled():
-            enrolments = Enrolment.objects.filter(among('"members_enrolment"."member_id"', ids), status__in=CURRENT)
-            requests = PecRequest.objects.filter(among('"pec_requests_pecrequest"."member_id"', ids), status__in=LIVE)
+        enrolments = rows_of(Enrolment).filter(among('"members_enrolment"."member_id"', ids), status__in=CURRENT)
+        requests = rows_of(PecRequest).filter(among('"pec_requests_pecrequest"."member_id"', ids), status__in=LIVE)
         current = set(enrolments.order_by().values_list("member_id", flat=True))
         live = set(requests.order_by().values_list("member_id", flat=True))
         return {m.pk: reason for m in members if (reason := self._refusal(m, m.pk in current, m.pk in live))}

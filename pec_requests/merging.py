@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from audit import log
 from audit.actors import Actor
 from audit.models import LogEntry
-from members import access
+from members import access, support
 from members.history import MERGED
 from members.models import Enrolment, Member
 from pec_requests import corrections
@@ -79,6 +79,7 @@ def merge(kept_id: int, gone_id: int, actor: Actor, *, verified: bool = False) -
         unlike=", ".join(doubts) or "–",
     )
     corrections.tell_provider(behind, gone.tax_code)
+    support.end_all_of(gone, _("la scheda è stata unita a un'altra"), actor)
     gone.delete()
     return True
 
@@ -97,6 +98,9 @@ def check(kept: Member, gone: Member, locked: Locked | None = None) -> list[PecR
         raise CorrectionRefused(_("È la stessa scheda."))
     if kept.ordine_id != gone.ordine_id:
         raise CorrectionRefused(_("Le due schede sono di Ordini diversi: prima una va trasferita."))
+    # The account would go over to another codice fiscale.
+    if kept.user is None and gone.user and gone.user.works_in_office:
+        raise CorrectionRefused(access.identity_of_staff())
     requests = locked.requests if locked else list(PecRequest.objects.filter(member__in=[kept, gone]).order_by("pk"))
     live = sorted((r for r in requests if r.status in LIVE), key=lambda r: _ADVANCE.index(Status(r.status)))
     if len(live) > 1:

@@ -190,6 +190,7 @@ class PecRequest(models.Model):
             ("request_pec", _("Può richiedere una PEC")),
             ("cancel_request", _("Può annullare una richiesta")),
             ("retry_operation", _("Può riprovare un'operazione")),
+            ("drop_operation", _("Può rinunciare a un'operazione")),
             ("suspend_pec", _("Può sospendere e riattivare una casella")),
             ("close_pec", _("Può cessare una casella")),
             ("cancel_enrolment", _("Può cancellare dall'albo")),

@@ -78,8 +78,9 @@ class MemberFactory(factory.django.DjangoModelFactory[Member]):
             Enrolment.objects.create(member=self, albo=albo, number=str(self.pk), enrolled_on=date(2020, 1, 1))
 
 
-def staff(ordine: Ordine, role: str = StaffRole.Role.RESPONSABILE) -> User:
+def staff(ordine: Ordine, role: str = StaffRole.Role.RESPONSABILE, user: User | None = None) -> User:
     """A user who works in the office of an Ordine."""
-    user = UserFactory()
-    StaffRole.objects.create(user=user, ordine=ordine, role=role)
+    user = user or UserFactory()
+    with scopes_disabled():
+        StaffRole.objects.create(user=user, ordine=ordine, role=role)
     return user

@@ -28,7 +28,10 @@ LANGUAGE = "/lingua/"
 GERMAN = {"Accept-Language": "de-AT,de;q=0.9,it;q=0.5"}
 # What has to be the same in both languages.
 FIXED = re.compile(r"%\(\w+\)[sd]|\{\w+\}|</?\w+[^>]*>|%%")
-TO_THE_OFFICE = {"log_anchor", "office_digest", "provider_stopped", "recovery_alarm", "recovery_untold"}
+TO_THE_OFFICE = {
+    *("office_staff_invited", "office_staff_role", "office_staff_dismissed"),
+    *("log_anchor", "office_digest", "provider_stopped", "recovery_alarm", "recovery_untold"),
+}
 SPACE = re.compile(r"\s+")
 
 

@@ -39,7 +39,7 @@ QUERIES = {
     "mfa_index": 4,
     "sessions": 3,
     "members:home": 2,
-    "members:record": 4,
+    "members:record": 5,
     "members:change_email": 2,
     "members:change_mobile": 2,
     "members:own_data": 2,
@@ -66,7 +66,7 @@ QUERIES = {
 NOT_COUNTED = {
     *("account_login", "account_inactive", "account_set_password"),  # for whoever is not signed in, or lead elsewhere
     *("members:drop_email", "pec_requests:drop-recovery", "pec_requests:resend-recovery"),  # buttons
-    "members:language",  # a button
+    *("members:language", "members:support_end"),  # buttons
     *("members:identity_start", "members:identity_return"),  # on the way to a gateway and back
     *("healthz", "readyz", "metrics", "security_txt"),
 }

@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('members', '0008_entry'),
+        ('members', '0009_roles'),
     ]
 
     operations = [

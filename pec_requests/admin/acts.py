@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 
+from members.current import may
 from pec_requests.models import PecRequest
 from pec_requests.states import Move, Who, moves_from
 
@@ -19,6 +20,8 @@ PERMISSIONS = {
     "resume": "pec_requests.suspend_pec",
     "close": "pec_requests.close_pec",
 }
+
+RETRY, DROP = "pec_requests.retry_operation", "pec_requests.drop_operation"
 
 EXPLANATIONS = {
     "cancel": _(
@@ -45,7 +48,7 @@ class ReasonForm(forms.Form):
 def acts_for(request: HttpRequest, pec: PecRequest) -> list[Move]:
     """The acts that this member of staff may do on this request now."""
     moves = moves_from(pec.status, Who.STAFF, accepted=pec.accepted_at is not None)
-    return [m for m in moves if m.act in PERMISSIONS and request.user.has_perm(PERMISSIONS[m.act], pec)]
+    return [m for m in moves if m.act in PERMISSIONS and may(request.user, PERMISSIONS[m.act], pec)]
 
 
 def confirm_page(site: admin.AdminSite, request: HttpRequest, **context: Any) -> HttpResponse:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from audit.actors import Actor
 from audit.models import LogEntry
 from members import progress
-from members.current import require_permission
+from members.current import may, require_permission
 from pec_requests import batches
 from pec_requests.admin.acts import ReasonForm, confirm_page, tell
 from pec_requests.admin.operations import ReadOnlyAdmin
@@ -64,8 +64,8 @@ class RequestBatchAdmin(ReadOnlyAdmin):
 
     def standing_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The live part of the page, by itself."""
-        require_permission(request, "pec_requests.view_requestbatch")
         batch = get_object_or_404(self.get_queryset(request), pk=pk)
+        require_permission(request, "pec_requests.view_requestbatch", batch)
         return render(request, "admin/pec_requests/requestbatch/_standing.html", self._standing(request, batch))
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
@@ -118,7 +118,7 @@ class RequestBatchAdmin(ReadOnlyAdmin):
             "progress": progress.told(batches.work_of(batch)) if batch.state == State.WAITING else None,
             "url": reverse("admin:pec_requests_requestbatch_standing", args=[batch.pk]),
             "page": page,
-            "may_cancel": request.user.has_perm(CANCEL, batch)
+            "may_cancel": may(request.user, CANCEL, batch)
             and not batch.is_being_cancelled
             and (batch.state == State.WAITING or now.under_way > 0),
         }

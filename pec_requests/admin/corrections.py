@@ -23,8 +23,9 @@ from audit.actors import Actor
 from audit.models import LogEntry
 from members import history, reading, tax_codes, throttle
 from members.admin import MemberAdmin
-from members.current import require_permission
+from members.current import may, require_permission
 from members.models import Enrolment, Member, Ordine
+from members.roles import PRINT_SHEET
 from pec_requests import corrections, leaving, merging, register, transfers
 from pec_requests.admin.acts import ReasonForm, tell
 from pec_requests.corrections import CodeTaken, CorrectionRefused
@@ -37,7 +38,7 @@ MERGE = "pec_requests.merge_members"
 TRANSFER = "pec_requests.transfer_member"
 # Address and name of the page, permission, label: in the order of the buttons.
 PAGES = (
-    ("scheda", "sheet", "members.view_member", gettext_lazy("Stampa la scheda")),
+    ("scheda", "sheet", PRINT_SHEET, gettext_lazy("Stampa la scheda")),
     ("codice-fiscale", "tax_code", TAX_CODE, gettext_lazy("Correggi il codice fiscale")),
     ("unione", "merge", MERGE, gettext_lazy("Unisci a un'altra scheda")),
     ("trasferimento", "transfer", TRANSFER, gettext_lazy("Trasferisci a un altro Ordine")),
@@ -138,7 +139,7 @@ class CorrectingAdmin(MemberAdmin):
             context["corrections"] = [
                 (reverse(f"admin:members_member_{name}", args=[member.pk]), label)
                 for _address, name, permission, label in PAGES
-                if request.user.has_perm(permission, member)
+                if may(request.user, permission, member)
             ]
         return super().render_change_form(request, context, *args, **kwargs)
 

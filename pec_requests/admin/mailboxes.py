@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from django.db.models import BooleanField, Exists, OuterRef, Q
 from django.db.models.expressions import RawSQL
-from django_scopes import scopes_disabled
 
-from members.keyset import Condition, Source, prefixed
+from members.keyset import Condition, Source, prefixed, rows_of
 from members.lists import member_word
 from pec_requests.models import PecRequest
 
@@ -30,8 +29,7 @@ def _by_address(word: str, prefix: str) -> Condition:
         (beginning, beginning + "\x7f"),
         output_field=BooleanField(),
     )
-    with scopes_disabled():
-        rows = PecRequest.objects.filter(prefixed("address", beginning)).filter(first)
+    rows = rows_of(PecRequest).filter(prefixed("address", beginning)).filter(first)
     if prefix:
         return Condition(prefixed("address", beginning), (Source(rows, ("address",), "member_id", "member_id", _RANK),))
     theirs = PecRequest.objects.filter(prefixed("address", beginning), member=OuterRef("pk"))

@@ -18,12 +18,11 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from members import exporting
-from members.current import require_permission
-from members.keyset import Condition, Source
+from members.current import may, only_where, require_permission
+from members.keyset import Condition, Source, rows_of
 from members.lists import ListFilter, by_term
 from members.models import Member
 from members.table_files import Row
@@ -91,8 +90,7 @@ class PecFilter(ListFilter):
 def _in_status(*statuses: str) -> Condition:
     """Members with a request in one of these, which nobody has two of."""
     mine = PecRequest.objects.filter(member=OuterRef("pk"), status__in=statuses)
-    with scopes_disabled():
-        of_each = [PecRequest.objects.filter(status=status) for status in statuses]
+    of_each = [rows_of(PecRequest).filter(status=status) for status in statuses]
     return Condition(Q(Exists(mine)), tuple(Source(rows, ("sort",), "member_id") for rows in of_each))
 
 
@@ -108,8 +106,7 @@ class MemberWithPecAdmin(CorrectingAdmin):
     change_list_template = "admin/members/member/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Member]:
-        with scopes_disabled():
-            live = PecRequest.objects.filter(status__in=LIVE)
+        live = rows_of(PecRequest).filter(status__in=LIVE)
         return (
             super()
             .get_queryset(request)
@@ -152,10 +149,11 @@ class MemberWithPecAdmin(CorrectingAdmin):
             asked["lista"] = request.GET.urlencode()
         else:
             asked.setlist("ids", [str(pk) for pk in queryset.values_list("pk", flat=True)])
-        return self._ask(request, self._chosen(request, asked), asked)
+        with only_where(request.user, REQUEST):
+            return self._ask(request, self._chosen(request, asked), asked)
 
     def has_request_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm(REQUEST))
+        return may(request.user, REQUEST)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.request_view)
@@ -168,6 +166,10 @@ class MemberWithPecAdmin(CorrectingAdmin):
         ``lista`` asks for, or, with ``tutti``, everybody without a PEC.
         """
         require_permission(request, REQUEST)
+        with only_where(request.user, REQUEST):
+            return self._request_page(request)
+
+    def _request_page(self, request: HttpRequest) -> HttpResponse:
         asked = request.POST if request.method == "POST" else request.GET
         if ordered := self._ordered_before(asked):
             return ordered
@@ -247,7 +249,7 @@ class MemberWithPecAdmin(CorrectingAdmin):
         member: Member | None = kwargs.get("obj")
         if member:
             requests = list(PecRequest.objects.filter(member=member))
-            context |= {"pec_requests": requests, "may_request": self.has_request_permission(request)}
+            context |= {"pec_requests": requests, "may_request": may(request.user, REQUEST, member)}
             context["has_live"] = any(r.is_live for r in requests)
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -18,21 +18,20 @@ from django.utils.text import capfirst
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from members.admin import FederationAdmin
-from members.current import require_permission, roles_of
-from members.keyset import Condition, Source, prefixed
+from members.current import may, require_permission, roles_of
+from members.keyset import Condition, Source, prefixed, rows_of
 from members.lists import ColumnFilter, ListAdmin
-from members.roles import permissions
+from members.office_admin import OfficeAdmin
+from members.roles import ordini_where
 from pec_requests import figures, lifecycle, retrying
-from pec_requests.admin.acts import confirm_page, tell
+from pec_requests.admin.acts import DROP, RETRY, confirm_page, tell
 from pec_requests.figures import Figures
 from pec_requests.models import PecDomain, PecRequest, ProviderHealth, ProviderOperation
 from pec_requests.states import IllegalMove, Kind
 
-RETRY = "pec_requests.retry_operation"
 State = ProviderOperation.State
 # How many different words of the provider are shown before all of a kind are retried.
 WORDS_SHOWN = 10
@@ -48,10 +47,10 @@ _BADGES = {
 }
 
 
-class ReadOnlyAdmin(admin.ModelAdmin[Any]):
+class ReadOnlyAdmin(OfficeAdmin):
     """Rows that only the system writes."""
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
@@ -110,10 +109,7 @@ class ProviderOperationAdmin(ReadOnlyAdmin, ListAdmin):
 
     def word_conditions(self, word: str) -> list[Condition]:
         beginning = word.lower()
-        with scopes_disabled():
-            mailboxes = Source(
-                PecRequest.objects.filter(prefixed("address", beginning)), ("address",), finds="request_id"
-            )
+        mailboxes = Source(rows_of(PecRequest).filter(prefixed("address", beginning)), ("address",), finds="request_id")
         return [Condition(prefixed("request__address", beginning), (mailboxes,))]
 
     @admin.display(description=gettext_lazy("Casella"))
@@ -187,6 +183,7 @@ class ProviderOperationAdmin(ReadOnlyAdmin, ListAdmin):
     @admin.action(description=gettext_lazy("Riprova le operazioni selezionate"), permissions=["retry"])
     def retry_selected(self, request: HttpRequest, queryset: QuerySet[ProviderOperation]) -> HttpResponse | None:
         """Ask, then put what needs attention back into the queue."""
+        queryset = self._may_retry(request, queryset)
         if "confirmed" in request.POST:
             done = lifecycle.retry_operations(queryset.values_list("pk", flat=True), Actor.of(request))
             tell(request, done, _("Operazioni rimesse in coda: %(count)s.") % {"count": done})
@@ -208,7 +205,7 @@ class ProviderOperationAdmin(ReadOnlyAdmin, ListAdmin):
         )
 
     def has_retry_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm(RETRY))
+        return may(request.user, RETRY)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -236,20 +233,18 @@ class ProviderOperationAdmin(ReadOnlyAdmin, ListAdmin):
         if kind not in Kind.values:
             raise Http404
         require_permission(request, RETRY)
-        stuck = self._may_retry(request).filter(kind=kind, state=State.ATTENTION)
+        stuck = self._may_retry(request, self.get_queryset(request)).filter(kind=kind, state=State.ATTENTION)
         if request.method == "POST":
             done = retrying.retry_all(stuck, Actor.of(request))
             tell(request, done, _("Operazioni rimesse in coda: %(count)s.") % {"count": done})
             return redirect("admin:pec_requests_provideroperation_changelist")
         return self._ask_all(request, Kind(kind), stuck)
 
-    def _may_retry(self, request: HttpRequest) -> QuerySet[ProviderOperation]:
+    def _may_retry(self, request: HttpRequest, rows: QuerySet[ProviderOperation]) -> QuerySet[ProviderOperation]:
         """A role counts in its own Ordine only."""
-        rows = self.get_queryset(request)
         if request.user.is_superuser:
             return rows
-        ordini = [role.ordine_id for role in roles_of(request.user) if RETRY in permissions([role])]
-        return rows.filter(ordine__in=ordini)
+        return rows.filter(ordine__in=ordini_where(roles_of(request.user), RETRY))
 
     def _ask_all(self, request: HttpRequest, kind: Kind, stuck: QuerySet[ProviderOperation]) -> HttpResponse:
         """How many, and what the provider said of them: one sees before retrying whether it can go better now."""
@@ -276,7 +271,7 @@ class ProviderOperationAdmin(ReadOnlyAdmin, ListAdmin):
 
     def retry_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """**Riprova** for one operation: ask, then do."""
-        operation = self._own(request, pk)
+        operation = self._own(request, pk, RETRY)
         if request.method == "POST":
             done = lifecycle.retry_operations([operation.pk], Actor.of(request))
             tell(request, done, _("L'operazione è tornata in coda."))
@@ -286,7 +281,7 @@ class ProviderOperationAdmin(ReadOnlyAdmin, ListAdmin):
 
     def drop_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """**Rinuncia**: give up what the provider refused."""
-        operation = self._own(request, pk)
+        operation = self._own(request, pk, DROP)
         if request.method == "POST":
             try:
                 lifecycle.drop_operation(operation.pk, Actor.of(request))
@@ -297,9 +292,9 @@ class ProviderOperationAdmin(ReadOnlyAdmin, ListAdmin):
         text = _("L'operazione non viene più tentata e la sua decisione è ritirata. Lo stato della casella non cambia.")
         return self._ask(request, operation, _("Rinuncia"), text)
 
-    def _own(self, request: HttpRequest, pk: int) -> ProviderOperation:
+    def _own(self, request: HttpRequest, pk: int, permission: str) -> ProviderOperation:
         operation: ProviderOperation = get_object_or_404(self.get_queryset(request).select_related("request"), pk=pk)
-        require_permission(request, RETRY, operation)
+        require_permission(request, permission, operation)
         return operation
 
     def _ask(self, request: HttpRequest, operation: ProviderOperation, button: str, text: str) -> HttpResponse:
@@ -321,10 +316,11 @@ class ProviderOperationAdmin(ReadOnlyAdmin, ListAdmin):
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
         operation: ProviderOperation | None = kwargs.get("obj")
-        if operation and request.user.has_perm(RETRY, operation):
+        if operation:
+            stuck, open_still = operation.state == State.ATTENTION, operation.state in ProviderOperation.UNSETTLED
             context |= {
-                "may_retry": operation.state == State.ATTENTION,
-                "may_drop": operation.state in ProviderOperation.UNSETTLED and lifecycle.can_drop(operation),
+                "may_retry": stuck and may(request.user, RETRY, operation),
+                "may_drop": open_still and lifecycle.can_drop(operation) and may(request.user, DROP, operation),
             }
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Exists, OuterRef, Prefetch, QuerySet
+from django.db.models import Exists, Model, OuterRef, Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -13,16 +13,24 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_scopes import scopes_disabled
 
 from audit.actors import Actor
 from audit.models import LogEntry
 from members import reading
-from members.current import require_permission
-from members.keyset import Condition, Source
+from members.current import may, require_permission
+from members.keyset import Condition, Source, rows_of
 from members.lists import ColumnFilter, ListAdmin
 from pec_requests import attention, lifecycle, recovery_alarms
-from pec_requests.admin.acts import EXPLANATIONS, PERMISSIONS, ReasonForm, acts_for, confirm_page, tell
+from pec_requests.admin.acts import (
+    DROP,
+    EXPLANATIONS,
+    PERMISSIONS,
+    RETRY,
+    ReasonForm,
+    acts_for,
+    confirm_page,
+    tell,
+)
 from pec_requests.admin.alarms import SETTLE_ALARM, VerdictForm, alarm_text, alarm_words
 from pec_requests.admin.mailboxes import word_conditions
 from pec_requests.models import PecDomain, PecRequest, ProviderOperation
@@ -110,18 +118,17 @@ class PecRequestAdmin(ListAdmin):
     )
     readonly_fields = fields
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: PecRequest | None = None) -> bool:
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
-    def has_delete_permission(self, request: HttpRequest, obj: PecRequest | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[PecRequest]:
-        with scopes_disabled():
-            unsettled = ProviderOperation.objects.filter(state__in=ProviderOperation.UNSETTLED).order_by("id")
+        unsettled = rows_of(ProviderOperation).filter(state__in=ProviderOperation.UNSETTLED).order_by("id")
         rows: QuerySet[PecRequest] = super().get_queryset(request).select_related("member__ordine", "domain")
         return rows.prefetch_related(Prefetch("operations", queryset=unsettled, to_attr="unsettled")).annotate(
             member_enrolled=Exists(attention.current_enrolments(OuterRef("member"))),
@@ -238,12 +245,15 @@ class PecRequestAdmin(ListAdmin):
         pec: PecRequest | None = kwargs.get("obj")
         if pec:
             reading.note(request, pec.member, _("casella %s") % pec.address)
+            may_retry, may_drop = may(request.user, RETRY, pec), may(request.user, DROP, pec)
             context |= {
                 "acts": acts_for(request, pec),
                 "needs": attention.sentences(pec),
-                "answers": [(o, o.state == State.ATTENTION, lifecycle.can_drop(o)) for o in attention.unsettled(pec)],
-                "may_settle": attention.open_alarms(pec).exists() and request.user.has_perm(SETTLE_ALARM, pec),
-                "may_retry": request.user.has_perm("pec_requests.retry_operation", pec),
+                "answers": [
+                    (o, may_retry and o.state == State.ATTENTION, may_drop and lifecycle.can_drop(o))
+                    for o in attention.unsettled(pec)
+                ],
+                "may_settle": attention.open_alarms(pec).exists() and may(request.user, SETTLE_ALARM, pec),
                 "operations": pec.operations.all(),
                 "log": LogEntry.objects.filter(object_type="pec_requests.pecrequest", object_id=pec.pk)[:LOG_SHOWN],
             }

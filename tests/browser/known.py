@@ -41,7 +41,7 @@ class Known:
                 return self._find(state, "/utente/scheda-anagrafica/richieste-pec/", rf"/({UUID})/")
             case "operation":
                 return self._row(OFFICE, "pec_requests/provideroperation")
-            case "ordine" | "albo" | "user":
+            case "ordine" | "albo" | "user" | "staffrole":
                 return self._row(FEDERATION, f"members/{kind}")
             case "requestbatch":
                 return self._row(OFFICE, "pec_requests/requestbatch")

@@ -95,6 +95,10 @@ _OFFICE: dict[str, list[Visit]] = {
     "members_member_transfer": [Visit(OFFICE, "member:ATTIVO")],
     "members_member_leave": [Visit(OFFICE, "member:ATTIVO")],
     "members_member_delete": [Visit(OFFICE, "member:ATTIVO", 403)],
+    "members_member_see_as": [Visit(OFFICE, "member:ATTIVO")],
+    "members_staffrole_changelist": _by_each(OFFICE),
+    "members_staffrole_add": _by_each(OFFICE),
+    "members_staffrole_change": [Visit(OFFICE, "staffrole")],
     "members_tally_changelist": _by_each(OFFICE),
     "members_importrun_changelist": _by_each(OFFICE),
     "members_importrun_add": _by_each(FEDERATION),
@@ -160,6 +164,9 @@ NO_PAGES = {
     "pec_requests:panel-status": "a part of pec_requests:panel, asked for by it",
     "pec_requests:drop-recovery": "a button of the panel, and no page",
     "pec_requests:resend-recovery": "a button of the panel, and no page",
+    "members:support_end": "a button of every page of a look as a member, and no page",
+    "admin:members_staffrole_dismiss": "the page of admin:members_member_invite, with other words",
+    "admin:members_staffrole_invite": "the page of admin:members_member_invite, with other words",
     "members:language": "a button on every page, and no page",
     "members:identity_start": "a button of account_login, in the walk with SPID",
     "members:identity_return": "only from the gateway: in the walk with SPID",
@@ -190,7 +197,7 @@ NO_PAGES = {
         for model in (
             *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
             *("pec_requests_provideroperation", "pec_requests_providerhealth", "pec_requests_difference"),
-            *("members_importrun", "pec_requests_requestbatch", "members_tally", "audit_logentry"),
+            *("members_importrun", "pec_requests_requestbatch", "members_staffrole", "members_tally", "audit_logentry"),
         )
     },
     **{
@@ -207,8 +214,8 @@ NO_PAGES = {
         f"admin:{model}_history": "the page of admin:members_member_history, with other lines"
         for model in (
             *("members_ordine", "members_albo", "members_user", "pec_requests_pecdomain", "pec_requests_pecrequest"),
-            *("pec_requests_provideroperation", "members_importrun", "pec_requests_requestbatch", "members_tally"),
-            "audit_logentry",
+            *("pec_requests_provideroperation", "members_importrun", "pec_requests_requestbatch", "members_staffrole"),
+            *("members_tally", "audit_logentry"),
         )
     },
     "admin:pec_requests_providerhealth_history": "one row, that the system writes: no button leads there",

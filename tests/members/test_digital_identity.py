@@ -232,7 +232,8 @@ def test_two_people_at_one_browser(client: Client, provider: Provider) -> None:
 
 def test_staff_still_need_their_second_factor(client: Client, provider: Provider) -> None:
     member = MemberFactory()
-    staff(member.ordine).staff_roles.update(user=member.user)
+    assert member.user
+    staff(member.ordine, user=member.user)
     secret = generate_totp_secret()
     TOTP.activate(member.user, secret)
     assert come(client, provider, provider.person(member.tax_code))["Location"] == reverse("mfa_authenticate")

@@ -69,7 +69,8 @@ def test_what_the_record_costs(client: Client, enrolments: int, django_assert_nu
     for number in range(enrolments - 1):
         albo = Albo.objects.create(name=f"Albo {number}")
         Enrolment.objects.create(member=member, albo=albo, number=str(number))
-    with django_assert_num_queries(4):  # session, user with record and Ordine, enrolments, e-mail to confirm
+    # session, user with record and Ordine, enrolments, e-mail to confirm, who of the office looked
+    with django_assert_num_queries(5):
         client.get(reverse("members:record"))
 
 

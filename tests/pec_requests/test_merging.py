@@ -15,7 +15,7 @@ from django_scopes import scopes_disabled
 from audit.models import LogEntry
 from members import albi, history, importing
 from members.import_result import ImportResult
-from members.models import AccessLink, Albo, EmailChange, Enrolment, Member, Term
+from members.models import AccessLink, Albo, EmailChange, Enrolment, Member, SupportView, Term
 from pec_requests import corrections, lifecycle, merging
 from pec_requests.corrections import CorrectionRefused
 from pec_requests.models import Difference, PecDomain, PecRequest, ProviderOperation, ReservedAddress
@@ -30,7 +30,7 @@ from tests.sandbox_process import SandboxProcess
 pytestmark = pytest.mark.django_db
 # What hangs on a record: the merge takes it along; terms are the database's own.
 # A wish for another e-mail ends with the record that it was about.
-HANGING = {Enrolment, PecRequest, ReservedAddress, Difference, Term, EmailChange}
+HANGING = {Enrolment, PecRequest, ReservedAddress, Difference, Term, EmailChange, SupportView}
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from django_scopes import scope
 from audit import log
 from audit.actors import Actor
 from audit.models import LogEntry
+from members.current import roles_of
 from members.importing import import_albo
 from members.models import Member, Ordine, StaffRole, User
 from pec_requests import batches, eligibility, engine, lifecycle
@@ -108,7 +109,8 @@ def make_user(username: str, name: str, *, superuser: bool = False) -> User:
 
 def make_staff(username: str, ordine: Ordine) -> User:
     user = make_user(username, f"Segreteria {ordine.code.title()}")
-    StaffRole.objects.get_or_create(user=user, ordine=ordine, defaults={"role": StaffRole.Role.RESPONSABILE})
+    with scope(ordine=ordine.pk):
+        StaffRole.objects.get_or_create(user=user, ordine=ordine, defaults={"role": StaffRole.Role.RESPONSABILE})
     return user
 
 
@@ -182,7 +184,7 @@ def give_account(member: Member, username: str = "demo-umbria") -> Member:
 
 
 def staff_account(user: User) -> dict[str, str]:
-    role = user.staff_roles.select_related("ordine").first()
+    role = next(iter(roles_of(user)), None)
     return _account(
         "staff" if role else "admin", role.ordine.code if role else "", user.username, user.get_full_name(), ""
     )
