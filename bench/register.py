@@ -15,6 +15,7 @@ from pathlib import Path
 
 from django.db import connection, transaction
 
+from audit.models import LogEntry
 from bench import people, scene
 from bench.report import Report
 from members.importing import import_albo
@@ -103,8 +104,8 @@ def _bare_copy(number: int) -> float:
 
 
 def copied(table: str) -> bytes:
-    text = io.BytesIO()
-    with connection.cursor() as cursor, cursor.copy(f"COPY (SELECT * FROM {table} ORDER BY id) TO STDOUT") as copy:
+    text, rows = io.BytesIO(), f"SELECT {_columns(table)} FROM {table} ORDER BY id"
+    with connection.cursor() as cursor, cursor.copy(f"COPY ({rows}) TO STDOUT") as copy:
         text.writelines(copy)
     return text.getvalue()
 
@@ -112,8 +113,16 @@ def copied(table: str) -> bytes:
 def copy_all(texts: dict[str, bytes]) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         for table, text in texts.items():
-            with cursor.copy(f"COPY {table} FROM STDIN") as copy:
+            with cursor.copy(f"COPY {table} ({_columns(table)}) FROM STDIN") as copy:
                 copy.write(text)
+
+
+def _columns(table: str) -> str:
+    """All of them, but when an entry of the log was written: that is the database's to say."""
+    with connection.cursor() as cursor:
+        found = [column.name for column in connection.introspection.get_table_description(cursor, table)]
+    own = {"at", "transaction"} if table == LogEntry._meta.db_table else set()
+    return ", ".join(connection.ops.quote_name(name) for name in found if name not in own)
 
 
 def seconds(act: Callable[[], object]) -> float:

@@ -263,6 +263,7 @@ def test_every_address_has_its_row() -> None:
 @pytest.mark.parametrize("role", ROLES)
 def test_matrix(role: str, settings: Any, tmp_path: Path) -> None:
     settings.UPLOADS = tmp_path
+    settings.MIDDLEWARE = [*settings.MIDDLEWARE, "tests.permissions.asking.Undrawn"]
     logging.disable(logging.CRITICAL)  # some hundred refusals, each with its lines
     try:
         world = World()

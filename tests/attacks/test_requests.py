@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -33,8 +32,6 @@ ELSEWHERE = [
     "javascript:alert(1)",
     "data:text/html,x",
 ]
-# By which names pages everywhere take an address to go on to.
-ONWARD = ("next", "url", "redirect", "redirect_to", "redirect_uri", "return_to", "return", "continue", "goto", "_next")
 # Mail programs have no token (RFC 8058): the secret in the address is all that counts.
 WITHOUT_TOKEN = {"members:unsubscribe"}
 
@@ -59,24 +56,6 @@ def test_no_form_is_taken_without_its_token(built: scene.Scene) -> None:
                 taken[name] = answer.status_code
     assert set(taken) == WITHOUT_TOKEN, taken
     assert scene.contents() == before
-
-
-def test_nobody_is_sent_elsewhere(built: scene.Scene) -> None:
-    away = []
-    onward = dict.fromkeys(ONWARD, ELSEWHERE[1])
-    headers = {"Referer": ELSEWHERE[0], "X-Forwarded-Host": "evil.example", "Origin": "https://evil.example"}
-    for who in READERS:
-        client = built.client(who)
-        for name, address in pages_of(built, who).items():
-            if name.endswith("logout"):
-                continue
-            answer = client.get(address, onward, headers=headers)
-            shown = b"" if answer.streaming else answer.content
-            if "evil" in urlsplit(answer.get("Location", "")).netloc or re.search(
-                rb'(?:href|action)="[^"?]*evil', shown
-            ):
-                away.append(f"{name} as {who}: {answer.get('Location')}")
-    assert not away, "\n".join(away)
 
 
 def test_nobody_is_sent_elsewhere_by_a_form(client: Client) -> None:

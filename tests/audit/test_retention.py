@@ -14,10 +14,10 @@ from django.db import IntegrityError, connection, transaction
 
 from audit import log, offline, retention, sealing, verifying
 from audit.models import LogEntry, Seal
-from tests.audit.chain import DEMO, age, made_anew, owner, seal_all, write
+from tests.audit.chain import DEMO, age, made_anew, owner, patient, seal_all, write
 from tests.factories import OrdineFactory
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), patient]
 DAY = {"from": "2000-01-01", "to": "2100-01-01"}
 
 

@@ -14,9 +14,9 @@ from post_office.models import Email
 from audit import sealing, verifying
 from audit.models import LogEntry, Seal
 from members import anchoring
-from tests.audit.chain import made_anew, owner, seal_all, write
+from tests.audit.chain import made_anew, owner, patient, seal_all, write
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), patient]
 _NTH = "(SELECT id FROM {} ORDER BY id OFFSET {} LIMIT 1)"
 ENTRY, OTHER, SEAL = _NTH.format("audit_logentry", 2), _NTH.format("audit_logentry", 3), _NTH.format("audit_seal", 1)
 _COPIED = "actor_name, ip, action, object_type, ordine, detail, at"
