@@ -254,7 +254,9 @@ class ListAdmin(ExportAdmin):
             queryset = queryset.filter(condition.q)
         return queryset, False
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+    def response_action(  # type: ignore[override]  # the stubs are of a newer Django
+        self, request: HttpRequest, queryset: QuerySet[Any]
+    ) -> Any:
         """Ticked are rows of the page: what is no id was never there, and Django would fail over it."""
         if not all(
             ticked.isdecimal() and len(ticked) < _LONGEST_ID for ticked in request.POST.getlist(ACTION_CHECKBOX_NAME)

@@ -15,6 +15,7 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django_scopes import get_scope
 
 from audit.models import LogEntry, Seal
 from members import history, roles, tax_codes
@@ -72,7 +73,9 @@ class LogEntryAdmin(ListAdmin):
         """The codes of the Ordini whose log this user may read; the federation also reads what is of none."""
         if request.user.is_superuser:
             return ["", *Ordine.objects.order_by().values_list("code", flat=True)]
-        return [role.ordine.code for role in roles_of(request.user) if VIEW in roles.permissions([role])]
+        # A file is of fewer Ordini than the list, where one may read in more of them than one may export from.
+        readable = set(roles.ordini_where(roles_of(request.user), VIEW)) & set(get_scope()["ordine"])
+        return [role.ordine.code for role in roles_of(request.user) if role.ordine_id in readable]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[LogEntry]:
         rows: QuerySet[LogEntry] = super().get_queryset(request)

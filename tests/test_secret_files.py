@@ -66,6 +66,7 @@ def test_production_with_its_secrets_in_files_passes_every_check(tmp_path: Path)
         "PORTAL_URL": "https://albo.example",
         "ALLOWED_HOSTS": "albo.example",
         "SECURITY_CONTACT": "sicurezza@albo.example",
+        "ARUBA_BASE_URL": "https://api.gestore.example",
         **{f"{key}_OIDC_{name}": "https://id.example" for key in ("SPID", "CIE") for name in ("ISSUER", "CLIENT_ID")},
     }
     environment = {

@@ -213,7 +213,10 @@ ACTS: dict[str, Callable[[World], Act]] = {
     "admin:members_staffrole_add": lambda w: Act(
         w.office,
         data={
-            "ordine": w.ordine.pk, "name": "Ada", "surname": "Prova", "email": "ada.prova@example.com",
+            "ordine": w.ordine.pk,
+            "name": "Ada",
+            "surname": "Prova",
+            "email": "ada.prova@example.com",
             "role": "OPERATORE",
         },
     ),

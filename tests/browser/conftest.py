@@ -47,7 +47,7 @@ def browser() -> Iterator[Browser]:
     program = chromium.find()
     assert program, "no Chromium: python -m tests.chromium"
     # Whatever a page wants of somebody else cannot be loaded, and is told.
-    arguments = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"]
+    arguments = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"]
     arguments += ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=arguments)

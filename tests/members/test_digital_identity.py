@@ -272,8 +272,12 @@ def test_what_the_gateway_says_must_be_right(
     member = MemberFactory()
     answer = come(client, provider, provider.person(member.tax_code, **claims))
     assert refused(answer, problem) and who(client) is None
-    written = [("identity.level_too_low", str(claims["acr"]))] if problem is Problem.LEVEL else []
-    assert [(e.action, e.detail["level"]) for e in LogEntry.objects.all()] == written
+    told = (
+        ("identity.level_too_low", "level", str(claims["acr"]))
+        if problem is Problem.LEVEL
+        else ("identity.refused", "problem", problem.value)
+    )
+    assert [(e.action, told[1], e.detail[told[1]]) for e in LogEntry.objects.all()] == [told]
 
 
 def test_whoever_changes_their_mind_is_told_so_and_goes_on_where_they_were_going(

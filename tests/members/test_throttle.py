@@ -176,8 +176,8 @@ def test_a_link_by_mail_ends_the_pause(client: Client) -> None:
 
 @pytest.mark.django_db
 def test_the_office_sees_and_lifts_the_locks_of_its_own() -> None:
-    member, colleague = MemberFactory(), staff(OrdineFactory())
-    here, elsewhere = member.ordine, StaffRole.objects.get(user=colleague).ordine
+    member, elsewhere = MemberFactory(), OrdineFactory()
+    here, colleague = member.ordine, staff(elsewhere)
     for _time in range(FREE):
         enter(member.tax_code)
         enter(colleague.username)
