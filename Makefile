@@ -77,8 +77,9 @@ lint: .venv/.dev
 	$(PY) -m djlint --check --lint templates aruba_sandbox
 	$(PY) manage.py makemigrations --check --dry-run
 
+# Strict: a package about which nobody could be asked has not been found sound.
 audit: .venv/.dev
-	$(PY) -m pip_audit --require-hashes --disable-pip -r requirements.txt -r requirements-demo.txt
+	$(PY) -m pip_audit --strict --require-hashes --disable-pip -r requirements.txt -r requirements-demo.txt
 
 requirements: .venv/.dev
 	$(COMPILE) --output-file requirements.txt

@@ -389,6 +389,8 @@ IDENTITY_ACR_VALUES = env.list(
 IDENTITY_TAX_CODE_CLAIMS = env.list(
     "OIDC_TAX_CODE_CLAIMS", default=["https://attributes.eid.gov.it/fiscal_number", "fiscal_number"]
 )
+# Whom a gateway may have us call besides itself.
+IDENTITY_OTHER_HOSTS = env.list("OIDC_OTHER_HOSTS", default=[])
 SOCIALACCOUNT_ADAPTER = "members.digital_identity.SocialAccountAdapter"
 SOCIALACCOUNT_REQUESTS_TIMEOUT = (3.05, 5.0)  # to connect, and between bytes
 

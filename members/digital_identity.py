@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, get_adapter
@@ -29,6 +30,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from members import tax_codes
+from members.gateway_session import within_limits
 from members.gateways import Gateway
 from members.identity_problems import IdentityRefused, Problem, told_by_gateway
 
@@ -37,7 +39,8 @@ ALGORITHMS = [f"{family}{bits}" for family in ("RS", "PS", "ES") for bits in (25
 CLOCK_SECONDS = 60  # how far the gateway's clock may be from ours
 AWAY_SECONDS = 10
 _PREFIX = "TINIT-"
-_ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri", "userinfo_endpoint")
+_CALLED = ("token_endpoint", "jwks_uri", "userinfo_endpoint")
+_ENDPOINTS = ("authorization_endpoint", *_CALLED)
 
 
 @dataclass(frozen=True)
@@ -143,10 +146,7 @@ class _Provider(OpenIDConnectProvider):  # type: ignore[misc]  # allauth is not 
 
 class SocialAccountAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth is not typed
     def get_requests_session(self) -> Any:
-        """One that goes nowhere else: along with a redirect our secret and the person's token would go."""
-        session = super().get_requests_session()
-        session.max_redirects = 0
-        return session
+        return within_limits(super().get_requests_session())
 
 
 class GatewayAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allauth is not typed
@@ -174,6 +174,10 @@ class GatewayAdapter(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # allau
         scheme = "https://" if self.gateway.issuer.startswith("https://") else ("http://", "https://")
         if not all(config[name].startswith(scheme) for name in _ENDPOINTS if name in config):
             raise IdentityRefused(Problem.NOT_TRUSTED, "an address of the gateway is not https")
+        # Where people are sent is their browser's business; where we go ourselves is the gateway and nowhere else.
+        hosts = {urlsplit(config[name]).hostname for name in _CALLED if name in config}
+        if not hosts <= {urlsplit(self.gateway.issuer).hostname, *settings.IDENTITY_OTHER_HOSTS}:
+            raise IdentityRefused(Problem.NOT_TRUSTED, f"the gateway sends us elsewhere: {sorted(map(str, hosts))}")
         return config
 
     def exchange(self, verifier: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.test import Client
 
+from members import letter_examples, mail
 from tests.attacks import scene
 from tests.attacks.pages import Page
 
@@ -123,6 +124,23 @@ def elsewhere(answer: Any) -> list[str]:
     found = re.findall(rb'(?:href|action)="[^"?]*evil\.example[^"]*', shown)
     away = urlsplit(answer.headers.get("Location", "")).netloc
     return [str(link) for link in found] + [f"sends to {away}"] * ("evil" in away)
+
+
+def test_no_name_is_more_than_text_in_any_mail(built: scene.Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a member and of an Ordine, in what is over a mail, its text and its HTML."""
+    evil = f"{EVIL}\r\nBcc: tutti@example.com"
+    for name in ("NAME", "SURNAME"):
+        monkeypatch.setattr(letter_examples, name, evil)
+    ordine = built.here.ordine
+    ordine.name = ordine.short_name = ordine.address = ordine.phone = evil
+    for name, example in letter_examples.all_examples().items():
+        composed = mail.compose(example.letter(ordine))
+        over = [composed.subject, composed.from_email, *map(str, composed.headers.values())]
+        assert not [line for line in over if "\n" in line or "\r" in line], name
+        page = Page(composed.html_message)
+        wrong = [found for found in page.wrong if " style=" not in found]  # mail programs know no style sheet
+        assert not wrong and "x-evil" not in page.tags, (name, wrong)
+        assert not re.search(r"evil\(\)</script>\s*14|<class", unescape(composed.html_message) + composed.message), name
 
 
 def test_files_are_for_ours_only(client: Client) -> None:
