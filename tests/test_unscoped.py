@@ -72,6 +72,7 @@ WRITTEN_BY_HAND = {
     "members/contacts.py": "pending",  # of one member
     "members/current.py": "signed_in",  # who it is
     "members/support.py": "past",  # of one member
+    "members/gateway_session.py": "_read",  # no query: the raw bytes of a gateway's answer
     # Locks and the moment that a file is of.
     "members/exports.py": "ExportAdmin._read",
     "members/mail.py": "drain",
