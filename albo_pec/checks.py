@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
+from django.db import connection
 
 from albo_pec import security_txt
+from audit.models import LogEntry
 
 _TRUE = {"1", "true", "yes", "on", "y", "t"}
 
@@ -42,6 +45,22 @@ def check_deployment(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
     for code, wrong, message, hint in _rules():
         if wrong:
             yield Error(message, hint=hint, id=f"albo_pec.{code}")
+
+
+@register(Tags.database, deploy=True)
+def check_database_role(app_configs: Any, **kwargs: Any) -> Iterable[CheckMessage]:
+    """Asked of the database itself, hence only with ``check --deploy --database default``, as web and workers run."""
+    if not kwargs.get("databases"):
+        return
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT has_table_privilege(%s, 'DELETE')", [LogEntry._meta.db_table])
+        may_delete = cursor.fetchone()[0]
+    if may_delete:
+        yield Error(
+            "The role of DATABASE_URL may delete from the log of activities.",
+            hint="Give web and workers a role of their own: manage.py grant_roles.",
+            id="albo_pec.E022",
+        )
 
 
 def _rules() -> list[tuple[str, bool, str, str]]:
@@ -88,6 +107,13 @@ def _rules() -> list[tuple[str, bool, str, str]]:
             any(not g["issuer"].startswith("https://") for g in settings.IDENTITY_GATEWAYS.values() if g["issuer"]),
             "A gateway for SPID or CIE is not https: whoever is in between could be anybody.",
             "Set SPID_OIDC_ISSUER and CIE_OIDC_ISSUER to https addresses.",
+        ),
+        (
+            "E023",
+            bool(settings.STATIC_ROOT)
+            and settings.UPLOADS.resolve().is_relative_to(Path(settings.STATIC_ROOT).resolve()),
+            "UPLOADS is in the folder that everybody is served from (STATIC_ROOT).",
+            "Set UPLOADS to a folder outside of it.",
         ),
         (
             "E020",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,13 @@ def test_each_setting_of_a_development_machine_is_refused(settings: Any, name: s
 def test_the_key_of_the_source_is_refused(settings: Any) -> None:
     settings.SECRET_KEY = settings.INSECURE_SECRET_KEY
     assert ids() == ["albo_pec.E002"]
+
+
+def test_what_staff_bring_is_in_no_folder_that_is_served(settings: Any, tmp_path: Path) -> None:
+    settings.STATIC_ROOT, settings.UPLOADS = str(tmp_path / "static"), tmp_path / "static" / ".." / "uploads"
+    assert ids() == []
+    settings.UPLOADS = tmp_path / "static" / "uploads"
+    assert ids() == ["albo_pec.E023"]
 
 
 @pytest.mark.parametrize(("value", "refused"), [("1", True), ("true", True), ("", False), ("0", False)])

@@ -13,6 +13,7 @@ from django.db import ProgrammingError, connection, models, transaction
 from django_scopes import scopes_disabled
 
 from albo_pec import database_rights
+from albo_pec.checks import check_database_role
 from albo_pec.database_rights import DELETABLE
 from albo_pec.embedded.postgres import ROLE, WEB_ROLE
 from audit import sealing, verifying
@@ -65,6 +66,15 @@ def test_what_a_thief_would_do_is_not(built: scene.Scene) -> None:
     for statement in FORBIDDEN:
         with pytest.raises(ProgrammingError, match=r"denied|must be owner|must be superuser"), transaction.atomic():
             connection.cursor().execute(statement)
+
+
+def test_production_is_told_when_it_runs_as_the_owner(db: None) -> None:
+    def found() -> list[str | None]:
+        return [error.id for error in check_database_role(None, databases=["default"])]
+
+    assert found() == [] == list(check_database_role(None))
+    connection.cursor().execute("RESET ROLE")
+    assert found() == ["albo_pec.E022"]
 
 
 def test_who_cannot_be_the_web_role(settings: Any, db: None) -> None:
