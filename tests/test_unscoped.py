@@ -62,6 +62,7 @@ EVERYWHERE = {
 }
 # SQL by hand, which knows no scope: about what the caller has found in one, or what belongs to no Ordine.
 WRITTEN_BY_HAND = {
+    "albo_pec/checks.py": "check_database_role",
     "albo_pec/views.py": "_database",  # whether it answers
     "audit/log.py": "record_many record_rows sentences_about",  # inserts; what is said of an object at hand
     "audit/sealing.py": "seal",
