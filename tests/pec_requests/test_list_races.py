@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models.functions import Now
 from django_scopes import scopes_disabled
 
@@ -133,7 +134,10 @@ def test_an_import_that_meets_somebody_in_a_circle_begins_again(pec: PecRequest)
     renamed, left = (line(n, Codice_fiscale=p.member.tax_code) for n, p in enumerate((pec, other)))
     bring = partial(run, [renamed | {"Cognome": "Verdi"}, left | {"Stato": "CANCELLATO"}], pec.member.ordine)
     requests = PecRequest.objects.select_for_update()
-    meet(lambda: requests.get(pk=other.pk), bring, lambda: requests.get(pk=pec.pk))
+    # Who has waited longest is the first to ask whether there is a circle, and gives way: the import, unless this thread
+    # was kept for a second on a busy machine. Then it is us, and the import goes on.
+    with suppress(OperationalError):
+        meet(lambda: requests.get(pk=other.pk), bring, lambda: requests.get(pk=pec.pk))
     assert list(PecRequest.objects.order_by("pk").values_list("sort", "needs_staff")) == [
         (" verdi  mario", False),
         (" rossi  mario", True),
