@@ -134,8 +134,8 @@ def test_an_import_that_meets_somebody_in_a_circle_begins_again(pec: PecRequest)
     renamed, left = (line(n, Codice_fiscale=p.member.tax_code) for n, p in enumerate((pec, other)))
     bring = partial(run, [renamed | {"Cognome": "Verdi"}, left | {"Stato": "CANCELLATO"}], pec.member.ordine)
     requests = PecRequest.objects.select_for_update()
-    # Who has waited longest is the first to ask whether there is a circle, and gives way: the import, unless this thread
-    # was kept for a second on a busy machine. Then it is us, and the import goes on.
+    # Who has waited longest is the first to ask whether there is a circle, and gives way: the import, unless this
+    # thread was kept for a second on a busy machine. Then it is us, and the import goes on.
     with suppress(OperationalError):
         meet(lambda: requests.get(pk=other.pk), bring, lambda: requests.get(pk=pec.pk))
     assert list(PecRequest.objects.order_by("pk").values_list("sort", "needs_staff")) == [
