@@ -17,7 +17,8 @@ from audit.models import LogEntry, Seal
 
 # Any fixed number: one sealer at a time, in the whole installation.
 _SEALER_LOCK = 7_316_001
-_NOW = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, statement_timestamp()"
+# From which transaction on some may not be over, and the time.
+NOW = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, statement_timestamp()"
 
 
 class NumbersBeganAnew(Exception):
@@ -33,7 +34,7 @@ def seal() -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_SEALER_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute(_NOW)
+        cursor.execute(NOW)
         horizon, now = cursor.fetchone()
         last = newest()
         since, previous = (last.until, last.digest) if last else (0, "")
