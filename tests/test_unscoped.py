@@ -62,6 +62,7 @@ EVERYWHERE = {
 }
 # SQL by hand, which knows no scope: about what the caller has found in one, or what belongs to no Ordine.
 WRITTEN_BY_HAND = {
+    "albo_pec/checks.py": "check_database_role",
     "albo_pec/views.py": "_database",  # whether it answers
     "audit/log.py": "record_many record_rows sentences_about",  # inserts; what is said of an object at hand
     "audit/sealing.py": "seal",
@@ -72,6 +73,7 @@ WRITTEN_BY_HAND = {
     "members/contacts.py": "pending",  # of one member
     "members/current.py": "signed_in",  # who it is
     "members/support.py": "past",  # of one member
+    "members/gateway_session.py": "_read",  # no query: the raw bytes of a gateway's answer
     # Locks and the moment that a file is of.
     "members/exports.py": "ExportAdmin._read",
     "members/mail.py": "drain",
