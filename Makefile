@@ -56,7 +56,7 @@ fuzz: export VAR := var/fuzz
 fuzz: export EMBEDDED_FSYNC := 0
 fuzz: export FUZZ_INPUTS = $(firstword $(ARGS) 10000)
 fuzz: .venv/.dev
-	@exec $(PY) -m pytest -n 2 --dist=load --hypothesis-show-statistics tests/fuzz
+	@exec $(PY) -m pytest -n 2 --hypothesis-show-statistics tests/fuzz
 
 bench: export VAR := var/bench
 bench: .venv/.dev
