@@ -337,6 +337,7 @@ LOG_MONTHS = env.int("LOG_MONTHS", default=24)
 
 # --- Words ------------------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "it"
+FORMAT_MODULE_PATH = ["albo_pec.formats"]
 LANGUAGES = [("it", "Italiano"), ("de", "Deutsch")]  # each as its speakers call it
 LOCALE_PATHS = [BASE_DIR / "locale"]
 LANGUAGE_COOKIE_AGE = 365 * 86_400

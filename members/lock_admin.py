@@ -32,7 +32,8 @@ _WHERE = {
 
 
 class LockAdmin(admin.ModelAdmin[Tally]):
-    list_display: Any = ("person", "where", "count", "last_at", "blocked_until", "lift_link")
+    # The act beside the name: on a telephone the rest is reached by scrolling.
+    list_display: Any = ("person", "lift_link", "where", "blocked_until", "count", "last_at")
     list_display_links = None
     fields: ClassVar[Any] = ("person", "where", "count", "last_at", "blocked_until")
     ordering = ("-blocked_until",)

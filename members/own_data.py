@@ -36,6 +36,16 @@ _DERIVED = {"search_key", "sort", "id", "pk", "public_id", "object_id"}
 _NOT_FOLLOWED: tuple[type[Model], ...] = (LogEntry, Term, apps.get_model("admin", "LogEntry"))
 # Whoever also works in an office takes along nothing about those they have looked as.
 _ABOUT_OTHERS = {"members.SupportView.user"}
+_EMPTY = "–"
+_NARROW = 4
+# What the tables are called by whom they are about; the others have the name that the office reads.
+TITLES: dict[str, str | Promise] = {
+    "members.member": gettext_lazy("La tua scheda"),
+    "members.user": gettext_lazy("Il tuo account"),
+    "members.session": gettext_lazy("Accessi aperti"),
+    "members.knowndevice": gettext_lazy("Dispositivi da cui sei entrato"),
+    "members.tally": gettext_lazy("Tentativi di accesso"),
+}
 # What fields are called that the office never sees, or that come with a library.
 LABELS: dict[str, str | Promise] = {
     "act": gettext_lazy("avviso"),
@@ -87,9 +97,15 @@ class Table:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
     @property
-    def only(self) -> list[tuple[str, str]]:
-        """Where there is one row, its values by what they are called: so many columns fit on no page."""
-        return list(zip(self.columns.values(), self.cells[0], strict=True)) if len(self.rows) == 1 else []
+    def is_narrow(self) -> bool:
+        """Whether its rows fit beside one another on a telephone, and there are some to compare."""
+        return len(self.columns) <= _NARROW and len(self.rows) > 1
+
+    @property
+    def sheets(self) -> list[list[tuple[str, str]]]:
+        """Each row by itself: what each value is called, and the value; of what is empty nothing."""
+        named = [zip(self.columns.values(), row, strict=True) for row in self.cells]
+        return [[(label, value) for label, value in row if value != _EMPTY] for row in named]
 
     @property
     def cells(self) -> list[list[str]]:
@@ -184,7 +200,8 @@ def _follow(member: Member) -> dict[type[Model], dict[Any, Model]]:
 
 def _table(model: type[Model], rows: dict[Any, Model]) -> Table:
     columns = columns_of(model)
-    table = Table(model._meta.label_lower, capfirst(str(model._meta.verbose_name_plural)))
+    name = model._meta.label_lower
+    table = Table(name, str(TITLES.get(name) or capfirst(str(model._meta.verbose_name_plural))))
     table.columns = {column.name: label(column) for column in columns}
     table.rows = [{column.name: _value(row, column) for column in columns} for row in rows.values()]
     return table
@@ -227,9 +244,11 @@ def _log(member: Member) -> Table:
 
 def _shown(value: Any) -> str:
     if value is None or value == "":
-        return "–"
+        return _EMPTY
     if isinstance(value, bool):
         return _("sì") if value else _("no")
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or _EMPTY
     if isinstance(value, datetime):
         return date_format(timezone.localtime(value), "d/m/Y H:i:s")
     return date_format(value, "d/m/Y") if isinstance(value, date) else str(value)

@@ -41,8 +41,8 @@
     if (fresh.length) voice.textContent = fresh.join(". ");
   });
 
-  // A form is sent once, however often the button is pressed.
-  for (const form of document.querySelectorAll("form.portal-form")) {
+  // A form is sent once, however often the button is pressed. What brings a file stays, for another.
+  for (const form of document.querySelectorAll("form.portal-form:not([data-file])")) {
     form.addEventListener("submit", (event) => {
       if (form.dataset.sent) event.preventDefault();
       form.dataset.sent = "1";

@@ -202,6 +202,13 @@ def test_the_second_factor(demo: Demo, browser: Browser) -> None:
     someone, account = Person(browser, named), demo.account("RIFIUTATO")
     page = someone.let_in("RIFIUTATO").page
     key = _Key(page)
+    page.goto("/utente/scheda-anagrafica/i-miei-dati/")
+    for form in ("HTML", "JSON"):  # one after the other, from the same page
+        page.get_by_label(form).check()
+        page.get_by_label("Password del portale").fill(account.password)
+        with page.expect_download() as file:
+            button(page, "Scarica").click()
+        assert account.username in file.value.path().read_text()
     page.goto("/")
     link(page, "Sicurezza").click()
     link(page, "Attiva").click()
