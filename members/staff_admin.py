@@ -9,7 +9,7 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
@@ -188,16 +188,19 @@ class StaffRoleAdmin(ByOrdine, admin.ModelAdmin[StaffRole]):
 
     def dismiss_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """**Togli l'incarico**: ask, then do."""
-        if request.method == "POST" and self._did(request, pk):
+        try:
+            held = self._own(request, pk)
+        except Http404:
+            if request.method != "POST" or not self._did(request, pk):
+                raise
             self._tell(request, False, "")
             return redirect("admin:members_staffrole_changelist")
-        held = self._own(request, pk)
+        if request.method == "POST":
+            return self._act(request, held, staffing.dismiss, _("Incarico tolto."))
         text = _(
             "Da subito non entra più in questa segreteria, e le sue sessioni aperte finiscono. Riceve un'e-mail. Ciò "
             "che ha fatto resta nel registro con il suo nome."
         )
-        if request.method == "POST":
-            return self._act(request, held, staffing.dismiss, _("Incarico tolto."))
         return self._ask(request, held, _("Togli l'incarico"), text, danger=True)
 
     def invite_view(self, request: HttpRequest, pk: int) -> HttpResponse:

@@ -155,6 +155,8 @@ def test_an_export_is_checked_without_the_database(tmp_path: Path) -> None:
     assert '"umbria","' not in part.read_text() and "prova" in part.read_text()
     with pytest.raises(CommandError, match="annotato"):
         run("verify_audit", "--file", part, "--anchor", "0" * 64)
+    with pytest.raises(CommandError, match="non è un sigillo"):
+        run("verify_audit", "--file", part, "--anchor", last.digest[:-1])
     rows = part.read_text(encoding="utf-8").split("\n")[:-1]
     entries = [n for n, row in enumerate(rows) if row.startswith('{"entry"')]
     harm = {

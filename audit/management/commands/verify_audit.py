@@ -1,5 +1,7 @@
 """``manage.py verify_audit``: does the chain of the log still hold? Or that in an exported file?"""
 
+import re
+from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +19,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--anchor",
             action="append",
+            type=_digest,
             default=[],
             metavar="DIGEST",
             help="un sigillo annotato (e-mail agli amministratori, log del processo): la catena deve contenerlo",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        anchors = [anchor.strip().lower() for anchor in options["anchor"]]
+        anchors = options["anchor"]
         if options["file"]:
             self._check(options["file"], anchors)
             return
@@ -45,6 +48,14 @@ class Command(BaseCommand):
             raise CommandError(_("Il file è stato alterato: %(why)s.") % {"why": broken}, returncode=1) from broken
         counts = {"seals": taken.seals, "entries": taken.entries}
         self.stdout.write(_("Il file è integro: %(seals)s sigilli, %(entries)s voci.") % counts)
+
+
+def _digest(text: str) -> str:
+    """A digest as typed, or a sentence: a slip of the finger is no rewritten chain."""
+    digest = text.strip().lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", digest):
+        raise ArgumentTypeError(_("«%(text)s» non è un sigillo: sono 64 cifre esadecimali.") % {"text": text})
+    return digest
 
 
 def _told(broken: verifying.Broken) -> str:
