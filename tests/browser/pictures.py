@@ -52,7 +52,7 @@ _STILL = r"""() => {
         if (node.data !== before) changed.push([node, before]);
     }
     focused?.blur();
-    scrollTo(0, 0);
+    scrollTo({ top: 0, behavior: "instant" });
     window.undoStill = () => {
         for (const [node, before] of changed) node.data = before;
         focused?.focus({ preventScroll: true });
