@@ -27,18 +27,14 @@ _taken: set[str] = set()
 _STILL = r"""() => {
     const today = new Date(new Date().toDateString()), fixed = new Date(2026, 8, 15);
     const long = (date) => date.toLocaleDateString("it", { day: "numeric", month: "long", year: "numeric" });
-    const weekday = (date) => date.toLocaleDateString("it", { weekday: "long" });
     const short = (date) => date.toLocaleDateString("it", { day: "2-digit", month: "2-digit", year: "numeric" });
     const moves = [];
     for (let away = -1; away <= 366; away++) {
         const [from, to] = [today, fixed].map((d) => new Date(d.getFullYear(), d.getMonth(), d.getDate() + away));
-        const capital = (words) => words[0].toUpperCase() + words.slice(1);
-        moves.push([`${weekday(from)} ${long(from)}`, `${weekday(to)} ${long(to)}`]);
-        moves.push([`${capital(weekday(from))} ${long(from)}`, `${capital(weekday(to))} ${long(to)}`]);
         moves.push([long(from), long(to)], [short(from), short(to)]);
     }
     const moved = new Map(moves);
-    const date = /\b(?:[A-Za-z]+(?:dì|ato|ica) )?\d{1,2} [a-z]+ \d{4}\b|\b\d\d\/\d\d\/\d{4}\b/g;
+    const date = /\b\d{1,2} [a-z]+ \d{4}\b|\b\d\d\/\d\d\/\d{4}\b/g;
     const still = (words) => words
         .replace(date, (found) => moved.get(found) ?? found)
         .replace(/\b\d\d:\d\d(:\d\d)?\b/g, "10:30")
