@@ -7,7 +7,8 @@ from typing import Any
 from django.contrib import admin
 from django.contrib.auth import get_permission_codename
 from django.db.models import Model
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 
 from members.current import may
 
@@ -35,3 +36,11 @@ class ByOrdine:
 
 class OfficeAdmin(ByOrdine, admin.ModelAdmin[Any]):
     """Pages about the rows of an Ordine."""
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Where nothing can be changed Django's title would be "Vista iscritto"."""
+        if kwargs.get("change") and not self.has_change_permission(request, kwargs.get("obj")):
+            context["title"] = capfirst(self.opts.verbose_name)
+        return super().render_change_form(request, context, *args, **kwargs)

@@ -258,3 +258,13 @@ def test_a_list_costs_the_same_whatever_its_length(
     lifecycle.request_pec([m.pk for m in people], domain, STAFF)
     with django_assert_num_queries(queries):
         office.get(reverse(name))
+
+
+def test_what_only_can_be_read_is_called_what_it_is(office: Client, member: Member, pec: PecRequest) -> None:
+    """By every role that may change nothing there, on the page of a record as on that of a mailbox."""
+    mailbox = reverse("admin:pec_requests_pecrequest_change", args=[pec.pk])
+    record = reverse("admin:members_member_change", args=[member.pk])
+    assert "<h1>Richiesta PEC</h1>" in text(office.get(mailbox))
+    assert "<h1>Modifica iscritto</h1>" in text(office.get(record))
+    office.force_login(staff(member.ordine, StaffRole.Role.REVISORE))
+    assert "<h1>Iscritto</h1>" in text(office.get(record))
