@@ -6,7 +6,7 @@ import re
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, BrowserContext, FilePayload, Locator, Page, expect
+from playwright.sync_api import APIResponse, Browser, BrowserContext, FilePayload, Locator, Page, expect
 
 from tests.browser.demo import Demo, link_in
 from tests.browser.looking import DESK, SHIFTS, Watch, examine
@@ -58,11 +58,11 @@ class Person:
 
     def read(self, address: str) -> str:
         """A page's HTML, in this person's session but without drawing it."""
-        return self.context.request.get(address).text()
+        return self._get(address).text()
 
     def send(self, address: str, **fields: str) -> str:
         """The page's form, filled in and sent without drawing it; returns the address this leads to."""
-        page = self.context.request.get(address)
+        page = self._get(address)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text())
         assert token, f"{address} has no form"
         form: dict[str, str | float | bool] = {**fields, "csrfmiddlewaretoken": token[1]}
@@ -72,13 +72,17 @@ class Person:
 
     def bring(self, address: str, name: str, text: str) -> str:
         """The page's form, with a file and nothing else; returns the address this leads to."""
-        page = self.context.request.get(address)
+        page = self._get(address)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text())
         assert token, f"{address} has no form"
         file: FilePayload = {"name": name, "mimeType": "text/csv", "buffer": text.encode()}
         answer = self.context.request.post(page.url, multipart={"file": file, "csrfmiddlewaretoken": token[1]})
         assert answer.ok, f"{address} answers {answer.status}"
         return urlsplit(answer.url).path
+
+    def _get(self, address: str) -> APIResponse:
+        """Once more where the server ended an idle connection in the moment it was used again; browsers do so, too."""
+        return self.context.request.get(address, max_retries=1)
 
     def let_in(self, who: str) -> Person:
         """Signed in as the demo's table says, without drawing the front door."""
