@@ -179,7 +179,7 @@ class StaffRoleAdmin(ByOrdine, admin.ModelAdmin[StaffRole]):
             "person": staffing.person_name(held.user),
             "email": self.email(held),
             "standing": self.standing(held),
-            "own": held.user_id == request.user.pk and not form.errors,
+            "refused": staffing.OWN_ROLE if held.user_id == request.user.pk and not form.errors else "",
             "may_manage": may(request.user, MANAGE_STAFF, held),
             "waits": held.user.is_active and not staffing.has_come_in(held.user),
             "log": LogEntry.objects.filter(object_type=StaffRole._meta.label_lower, object_id=held.pk)[:LOG_SHOWN],

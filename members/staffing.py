@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 from django.db.models import Q
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit import log
 from audit.actors import Actor
@@ -26,6 +27,7 @@ Role = StaffRole.Role
 # what the first did, and two who dismiss each other do not both go.
 _LOCK = 7_316_005
 DISMISSED = "staff.dismissed"
+OWN_ROLE = gettext_lazy("Il proprio incarico lo cambia, o lo toglie, un altro responsabile.")
 
 
 class StaffRefused(Exception):
@@ -207,7 +209,7 @@ def _check(held: StaffRole, actor: Actor) -> None:
             )
         )
     if held.user_id == actor.user_id:
-        raise StaffRefused(_("Il proprio incarico lo cambia, o lo toglie, un altro responsabile."))
+        raise StaffRefused(OWN_ROLE)
 
 
 def _others_answer(held: StaffRole) -> bool:

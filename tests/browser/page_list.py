@@ -98,7 +98,7 @@ _OFFICE: dict[str, list[Visit]] = {
     "members_member_see_as": [Visit(OFFICE, "member:ATTIVO")],
     "members_staffrole_changelist": _by_each(OFFICE),
     "members_staffrole_add": _by_each(OFFICE),
-    "members_staffrole_change": [Visit(OFFICE, "staffrole")],
+    "members_staffrole_change": [Visit(OFFICE, "staffrole"), Visit(FEDERATION, "staffrole")],  # one's own, another's
     "members_tally_changelist": _by_each(OFFICE),
     "members_importrun_changelist": _by_each(OFFICE),
     "members_importrun_add": _by_each(FEDERATION),

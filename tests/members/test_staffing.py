@@ -140,6 +140,8 @@ def test_a_member_works_with_the_own_account_and_stays_a_member(office: Client, 
 # --- Who may not ------------------------------------------------------------------------------------------------------
 def test_nobody_decides_about_themselves_and_the_last_stays(office: Client, chief: User, ordine: Ordine) -> None:
     own = role_of(chief, ordine)
+    shown = office.get(page(own, "change")).content.decode()
+    assert "altro responsabile" in shown and "Cambia il ruolo" not in shown
     for act, form in (("change", {"role": "REVISORE"}), ("dismiss", {})):
         answer = office.post(page(own, act), form, follow=True).content.decode()
         assert "unico responsabile" in answer
@@ -150,6 +152,7 @@ def test_nobody_decides_about_themselves_and_the_last_stays(office: Client, chie
     User.objects.filter(pk=invited.user_id).update(password=chief.password)
     assert "altro responsabile" in office.post(page(own, "dismiss"), follow=True).content.decode()
     assert role_of(chief, ordine).role == Role.RESPONSABILE
+    assert "Cambia il ruolo" in office.get(page(invited, "change")).content.decode()
     assert in_all(staffing.dismiss, invited.pk, Actor(name="x", user_id=chief.pk))
 
 
