@@ -1,5 +1,6 @@
 """Which of the four errors each bad answer is, and what it says."""
 
+import gc
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -135,7 +136,6 @@ def test_somebody_else_answering_is_no_refusal_and_no_absence(
         {"body": HTML},
         {"body": b""},
         {"body": b'{"version": "v2", "data": {"na'},
-        {"body": b"[" * 100_000},
         {"json": [1]},
         {"json": envelope(None)},
         {"json": envelope({"name": "altra@tsrm.org", "status": "Certificato"})},
@@ -147,6 +147,14 @@ def test_unclear_success_of_a_change_is_unknown(
     wire: Wire, aruba: ArubaProvider, act: Act, answer: dict[str, Any]
 ) -> None:
     error = failure(wire, aruba, act, **answer)
+    assert type(error) is UnknownOutcome
+    assert error.maybe_done
+
+
+@pytest.mark.parametrize("act", [change, reset])
+def test_too_deep_an_answer_to_a_change_is_unknown(wire: Wire, aruba: ArubaProvider, act: Act) -> None:
+    gc.collect()  # or what other tests have left might be finalised down there, where nothing more can be called
+    error = failure(wire, aruba, act, body=b"[" * 100_000)
     assert type(error) is UnknownOutcome
     assert error.maybe_done
 
