@@ -102,10 +102,12 @@ requirements: .venv/.dev
 	@$(PY) -m pip --version >/dev/null 2>&1 || { $(MAKE_VENV); }
 	@touch $@
 
+# The distribution's own, where it is whole, before others: those that version managers compile are a sixth slower.
 define MAKE_VENV
 echo "Preparo l'ambiente Python in .venv…"; \
 python=; \
-for candidate in $(PYTHON) python3.13 python3.12 python3.11 python3; do \
+system=$$(/usr/bin/python3 -c 'import ensurepip, venv; print("/usr/bin/python3")' 2>/dev/null); \
+for candidate in $(PYTHON) $$system python3.13 python3.12 python3.11 python3; do \
 	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
 		python=$$candidate; break; \
 	fi; \
