@@ -15,11 +15,15 @@ from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.db import SessionStore as DatabaseStore
 from django.utils import timezone
 
+from members.by_hand import columns, objects, rows_by_hand
 from members.entry_models import Session
 
 # In the session of who has come in: when, from where, with what.
 ENTRY_KEY = "entry"
 _HALF_IN = "account_login"  # allauth's: who has given the right password, and not yet the second factor
+_FIND = f"""
+SELECT {columns(Session)} FROM {Session._meta.db_table} WHERE session_key = %s AND expire_date > %s
+"""  # noqa: S608  (names of our own)
 
 
 class SessionStore(DatabaseStore):
@@ -30,8 +34,13 @@ class SessionStore(DatabaseStore):
         return Session
 
     def _get_session_from_db(self) -> Session | None:
-        row: Session | None = super()._get_session_from_db()  # type: ignore[misc]  # Django's own, not in its stubs
-        self.seen_at = row.seen_at if row else None
+        """Django's own, which its ``load`` calls; without a row, whoever comes next gets a new key."""
+        found = rows_by_hand(_FIND, [self.session_key, timezone.now()])
+        if not found:
+            self._session_key, self.seen_at = None, None
+            return None
+        row: Session = objects(found[0], Session)[0]
+        self.seen_at = row.seen_at
         return row
 
     def create_model_instance(self, data: dict[str, Any]) -> Session:

@@ -19,13 +19,13 @@ ROOT = Path(__file__).resolve().parent.parent
 APPS = ("albo_pec", "audit", "members", "pec_requests")
 # How a query comes to leave its scope, or to know none: functions by their names, and what is asked of an object.
 UNSCOPED = ({"scopes_disabled", "rows_of"}, {"scopes_disabled", "with_scopes_disabled", "with_scope", "_base_manager"})
-BY_HAND = ({"RawSQL"}, {"cursor", "raw", "RawSQL"})
+BY_HAND = ({"RawSQL", "rows_by_hand"}, {"cursor", "raw", "RawSQL"})
 
 # Reviewed: why a function may look beyond the scope. A new one is to be thought about, and to stand here.
 EVERYWHERE = {
     # By these it is found out who asks, and which scope there will be.
     "members/models.py": "User.record User.works_in_office",
-    "members/current.py": "roles_of only_where",
+    "members/current.py": "only_where",
     "members/identification.py": "every_role every_member",  # the doors, and a codice fiscale, which is unique for all
     "members/middleware.py": "_open",  # the federation
     "members/support.py": "_every_view",
@@ -71,7 +71,9 @@ WRITTEN_BY_HAND = {
     "audit/verifying.py": "_entries",
     "albo_pec/database_rights.py": "grant make_role _exists _require_fit",
     "members/contacts.py": "pending",  # of one member
-    "members/current.py": "signed_in",  # who it is
+    "members/by_hand.py": "rows_by_hand",  # for those who name it, who are here, too
+    "members/current.py": "signed_in roles_of",  # who it is, and which scope there will be
+    "members/session_store.py": "SessionStore._get_session_from_db",  # an account's, by a secret
     "members/support.py": "past",  # of one member
     "members/gateway_session.py": "_read",  # no query: the raw bytes of a gateway's answer
     # Locks and the moment that a file is of.
