@@ -14,6 +14,8 @@
 MAKEFLAGS += --no-print-directory
 
 PY := .venv/bin/python
+# Where it is whole, before others: those that version managers compile are a sixth slower.
+DISTRIBUTION_PYTHON := /usr/bin/python3
 INSTALL := $(PY) -m pip install -qq --disable-pip-version-check --no-warn-script-location --root-user-action=ignore \
 	--require-hashes
 COMPILE := $(PY) -m uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate \
@@ -102,12 +104,11 @@ requirements: .venv/.dev
 	@$(PY) -m pip --version >/dev/null 2>&1 || { $(MAKE_VENV); }
 	@touch $@
 
-# The distribution's own, where it is whole, before others: those that version managers compile are a sixth slower.
 define MAKE_VENV
 echo "Preparo l'ambiente Python in .venv…"; \
 python=; \
-system=$$(/usr/bin/python3 -c 'import ensurepip, venv; print("/usr/bin/python3")' 2>/dev/null); \
-for candidate in $(PYTHON) $$system python3.13 python3.12 python3.11 python3; do \
+whole=$$($(DISTRIBUTION_PYTHON) -c 'import ensurepip, venv; print("$(DISTRIBUTION_PYTHON)")' 2>/dev/null); \
+for candidate in $(PYTHON) $$whole python3.13 python3.12 python3.11 python3; do \
 	if $$candidate -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then \
 		python=$$candidate; break; \
 	fi; \

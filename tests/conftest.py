@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
     from tests.sandbox_process import SandboxProcess
 
+# Of the objects that a test makes, few are in a circle: looking for them at every 700th took a twentieth of the time.
+gc.set_threshold(50_000, 20, 20)
 MIGRATED = "migrated"
 MIGRATION_SECONDS = 240.0
 
@@ -27,6 +30,18 @@ def cheap_settings() -> Iterator[None]:
 
     hashers = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     with override_settings(PASSWORD_HASHERS=hashers, WHITENOISE_AUTOREFRESH=True):
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_flush() -> Iterator[None]:
+    """Tests that commit are cleaned up after in a tenth of the time."""
+    from django.test import TransactionTestCase
+
+    from tests.flushing import flush
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: flush())
         yield
 
 

@@ -147,7 +147,7 @@ def test_without_a_usable_python_the_sentence_says_what_to_do(tmp_path: Any) -> 
     for name in ("sh", "echo", "id"):
         (programs / name).symlink_to(f"/bin/{name}")
     done = subprocess.run(
-        ["/usr/bin/make", "demo"],
+        ["/usr/bin/make", "demo", "DISTRIBUTION_PYTHON=python-di-nessuno"],
         cwd=tmp_path,
         env={"PATH": str(programs)},
         capture_output=True,
