@@ -1,4 +1,4 @@
-"""A pytest plugin: how the workers of xdist share the tests out. A file is one worker's.
+"""A pytest plugin: how the workers of xdist share the tests out, and in which order. A file is one worker's.
 
 The browser's tests, which take the longest, are two workers': one visits the pages, one goes for the walks. So are
 those with odd inputs, whose two readers may take minutes each.
@@ -6,10 +6,31 @@ those with odd inputs, whose two readers may take minutes each.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+
+# What a demo is started for comes first, so that it is ended before the others begin; the mails when all walks have
+# been sent. The log is sealed up to the oldest transaction that any test of any worker has open: it is tried while the
+# others are at their browsers, which have none here.
+FIRST = (
+    *(f"tests/browser/test_{name}.py" for name in ("guide_walk", "pages", "keyboard", "other_walks", "mails")),
+    *(f"tests/audit/test_{name}.py" for name in ("retention", "tampering", "log")),
+)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
+    """After the order has been shuffled. Behind the first whatever is slow, so that nobody ends up alone with it."""
+    yield
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    file = item.nodeid.partition("::")[0]
+    return FIRST.index(file) if file in FIRST else len(FIRST) + (item.get_closest_marker("slow") is None)
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist is not typed

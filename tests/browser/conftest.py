@@ -1,4 +1,4 @@
-"""Chromium, and the demo it visits: in two workers of xdist, before all other tests."""
+"""Chromium, and the demo it visits: in two workers of xdist, before all other tests (`tests/sharing.py`)."""
 
 from __future__ import annotations
 
@@ -15,23 +15,13 @@ from tests.browser.people import PATIENCE, Person
 
 HERE = Path(__file__).parent
 WALK_SECONDS = 180
-# The mails last: all that walks have been sent.
-ORDER = ("test_guide_walk", "test_pages", "test_keyboard", "test_other_walks", "test_mails")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """First, in an order that shares the long ones out; what they have started is ended before the others begin."""
-    ours = {item for item in items if item.path.is_relative_to(HERE)}
-    for item in ours:
-        for mark in (pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(WALK_SECONDS)):
-            item.add_marker(mark)
-    yield
-    # After the order has been shuffled. Then whatever is slow, so that nobody ends up alone with it.
-    others = len(ORDER)
-    items.sort(
-        key=lambda item: ORDER.index(item.path.stem) if item in ours else others + (not item.get_closest_marker("slow"))
-    )
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.is_relative_to(HERE):
+            for mark in (pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(WALK_SECONDS)):
+                item.add_marker(mark)
 
 
 @pytest.fixture(scope="package")
