@@ -16,7 +16,7 @@ _OPTIONS = {
     "resultTypes": ["violations"],
     **dict.fromkeys(("iframes", "preload", "elementRef", "ancestry"), False),
 }
-# What another width can spoil; the rest is the same document.
+# What another size can spoil; the rest is the same document.
 _NARROW = {**_OPTIONS, "runOnly": ["target-size", "scrollable-region-focusable", "link-name", "button-name"]}
 # Most of what axe costs, so that only those letters are judged that have a look of their own: see ``_violations``.
 _CONTRAST = {**_OPTIONS, "runOnly": ["color-contrast"]}
@@ -60,7 +60,7 @@ SHIFTS = """
                 window.shifted.push(sources.map(({ node }) => node?.outerHTML ?? node?.data).join(" ").slice(0, 200));
     }).observe({ type: "layout-shift", buffered: true });
 """
-# 1280 px enlarged to 400 %.
+# 1280 px enlarged to 400 %: what holds here, holds on a telephone, for which no style sheet has rules of its own.
 _ENLARGED: ViewportSize = {"width": 320, "height": 256}
 # What axe does not judge: levels of headings, what is tied to what, the order of the focus, thumbs.
 _BEYOND_AXE = """() => {
@@ -99,7 +99,7 @@ _BEYOND_AXE = """() => {
 # All of one size in one call: each costs a way to the browser and back.
 _LOOK = f"""async ([options, contrast, seen]) => {{
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
-    const {{ violations }} = options ? await axe.run(document, options) : {{ violations: [] }};
+    const {{ violations }} = await axe.run(document, options);
     const [pale, looks] = contrast ? await ({_NEW_LOOKS})([seen, contrast]) : [[], []];
     return {{
         looks, pale, violations,
@@ -148,8 +148,9 @@ class Watch:
 
 
 def examine(page: Page, *, mail: bool = False) -> list[str]:
-    """What is wrong with the page as it stands, on a desk, on a telephone and enlarged; a mail has no parts and no
-    headings.
+    """What is wrong with the page as it stands, on a desk and enlarged.
+
+    A mail has no parts and no headings, and is read on a telephone instead.
 
     The sizes come in the order that begins with the one it has, so that the next page begins where this one ends.
     axe is brought in from outside the page: its policy lets no such script in, and stays in force.
@@ -157,7 +158,7 @@ def examine(page: Page, *, mail: bool = False) -> list[str]:
     if not page.evaluate("() => 'axe' in window"):
         page.evaluate(_axe())
     wrong: list[str] = []
-    looks = [(DESK, _WITHOUT_CONTRAST), (PHONE, _NARROW), (_ENLARGED, None)][: 2 if mail else 3]
+    looks = [(DESK, _WITHOUT_CONTRAST), (PHONE if mail else _ENLARGED, _NARROW)]
     looks = looks if page.viewport_size == DESK else looks[::-1]
     for size, options in looks:
         if size != page.viewport_size:

@@ -22,7 +22,7 @@ from pec_requests.states import Status
 from tests.attacks import forms, scene
 from tests.fuzz.inputs import Input, inputs
 
-INPUTS = int(os.environ.get("FUZZ_INPUTS", "160"))
+INPUTS = int(os.environ.get("FUZZ_INPUTS", "80"))
 SAMPLE = "FUZZ_INPUTS" not in os.environ
 READERS = [("visitor", "waiting", "active"), ("office", "federation")]
 TWO_LIVE = """
