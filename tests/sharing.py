@@ -19,18 +19,22 @@ FIRST = (
     *(f"tests/browser/test_{name}.py" for name in ("guide_walk", "pages", "keyboard", "other_walks", "mails")),
     *(f"tests/audit/test_{name}.py" for name in ("retention", "tampering", "log")),
 )
+# Then what takes long, so that nobody ends up alone with it: what is marked as slow, and files of many tests.
+LONG = ("tests/test_permissions.py", "tests/house/test_servers.py", "tests/sandbox/test_holder_pages.py")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> Iterator[None]:
-    """After the order has been shuffled. Behind the first whatever is slow, so that nobody ends up alone with it."""
+    """After the order has been shuffled."""
     yield
     items.sort(key=_turn)
 
 
 def _turn(item: pytest.Item) -> int:
     file = item.nodeid.partition("::")[0]
-    return FIRST.index(file) if file in FIRST else len(FIRST) + (item.get_closest_marker("slow") is None)
+    if file in FIRST:
+        return FIRST.index(file)
+    return len(FIRST) + (file not in LONG and item.get_closest_marker("slow") is None)
 
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist is not typed
