@@ -98,6 +98,7 @@ _BEYOND_AXE = """() => {
 }"""
 # All of one size in one call: each costs a way to the browser and back.
 _LOOK = f"""async ([options, contrast, seen]) => {{
+    await document.fonts.ready;
     await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
     const {{ violations }} = await axe.run(document, options);
     const [pale, looks] = contrast ? await ({_NEW_LOOKS})([seen, contrast]) : [[], []];
