@@ -35,7 +35,7 @@ def cheap_settings() -> Iterator[None]:
 
 @pytest.fixture(autouse=True, scope="session")
 def quick_flush() -> Iterator[None]:
-    """Tests that commit are cleaned up after in a tenth of the time."""
+    """After tests that commit, only what they have written is deleted."""
     from django.test import TransactionTestCase
 
     from tests.flushing import flush

@@ -1,6 +1,6 @@
 """What a test has committed goes before the next: by DELETE, of what is there.
 
-Django's TRUNCATE makes a new file for each table and index of the portal, some three hundred, and has contenttypes and
+Django's TRUNCATE makes a new file for each table and index of the portal, full or empty, and has contenttypes and
 permissions made anew: a tenth of a second after each test that commits.
 """
 

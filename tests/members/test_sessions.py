@@ -218,3 +218,10 @@ def test_what_ended_is_forgotten_at_night() -> None:
     Tally.objects.update(forget_at=long_ago)
     tasks.forget_old_links()
     assert not any(model.objects.exists() for model in (Session, KnownDevice, Tally))
+
+
+@pytest.mark.parametrize("key", ['"aaaaaaaa\\000bbbb"', "x" * 5000, "à" * 20, "' OR 1=1 --xxxx", "%s%s%s%s%s"])
+def test_a_made_up_key_is_nobodys(client: Client, key: str) -> None:
+    """Cookies may say any character by its number, NUL among them."""
+    answer = client.get(reverse("members:record"), headers={"cookie": f"{settings.SESSION_COOKIE_NAME}={key}"})
+    assert answer.status_code == 302 and answer.url.startswith(reverse("account_login"))  # type: ignore[attr-defined]  # a redirect
