@@ -36,7 +36,7 @@ class SessionStore(DatabaseStore):
     def _get_session_from_db(self) -> Session | None:
         """Django's own, which its ``load`` calls; without a row, whoever comes next gets a new key."""
         # PostgreSQL keeps no NUL in a text, and a cookie can say one: it is nobody's key.
-        possible = "\x00" not in self.session_key
+        possible = "\x00" not in (self.session_key or "")
         found = rows_by_hand(_FIND, [self.session_key, timezone.now()]) if possible else []
         if not found:
             self._session_key, self.seen_at = None, None
